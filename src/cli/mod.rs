@@ -1,0 +1,58 @@
+//! The command line: arguments as typed, one thin file per subcommand, exit codes with meaning.
+
+mod check;
+mod demo;
+mod generate;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked, and the answer is yes.
+    Success,
+    /// It did what was asked, and the answer is no.
+    Failure,
+    /// The arguments or a file cannot be used.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// One SLO file in: probes, Prometheus rules and alerts that prove themselves, and a board of error budgets.
+#[derive(Debug, Parser)]
+#[command(name = "burndown", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Generate(generate::Arguments),
+    Serve(serve::Arguments),
+    Demo(demo::Arguments),
+}
+
+/// Reads the arguments of the process and runs the command they name.
+#[must_use]
+pub fn main() -> Exit {
+    match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+    }
+}

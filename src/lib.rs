@@ -1,0 +1,25 @@
+//! burndown turns one SLO file into working error budgets.
+//!
+//! The map of the house, in the order in which data flows:
+//!
+//! | module | what it does | what it must not do |
+//! |---|---|---|
+//! | [`names`] | every metric, rule and label name, once | behave |
+//! | [`units`] | durations, objectives, names: valid by construction | know of files |
+//! | [`diag`] | diagnostics with code, place and help; rendered for people or as JSON | decide |
+//! | [`promql`] | reads, checks and prints PromQL | know of SLOs |
+//! | [`spec`] | files → raw → validated model | any mathematics |
+//! | [`slo`] | the mathematics: budget, burn rate, windows, plan | I/O |
+//! | [`generate`] | plan → rules, alerts, proofs | read anything |
+//! | [`probe`] | runs probes on schedule | know of servers |
+//! | [`history`] | counts per slice | decide |
+//! | [`serve`] | metrics, pages, signals | probe by itself |
+//! | [`cli`] | arguments and exit codes | anything else |
+
+pub mod cli;
+pub mod diag;
+pub mod names;
+pub mod probe;
+pub mod promql;
+pub mod spec;
+pub mod units;

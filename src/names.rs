@@ -1,0 +1,285 @@
+//! Every metric, recording rule, alert and label name that leaves the program, once.
+//!
+//! The exporter, the rules, the dashboards and the docs read them from here, and nobody spells one out
+//! elsewhere. Where a meaning is the same, the names are those of the field (sloth's), so that existing
+//! dashboards go on working. This module holds names and their documentation and no behaviour.
+
+use crate::units::Duration;
+
+/// A metric of the probe service, as it stands on `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Runs that had a verdict.
+    ProbeAttempts,
+    /// Runs that succeeded.
+    ProbeSuccesses,
+    /// Runs that failed, by reason.
+    ProbeFailures,
+    /// Runs that did not happen or do not count, by reason.
+    ProbeSkipped,
+    /// How long runs took.
+    ProbeDuration,
+    /// The timeout of the probe.
+    ProbeTimeout,
+    /// How long each phase of the last run took.
+    ProbePhaseDuration,
+    /// Whether the last run succeeded.
+    ProbeSuccess,
+    /// When the last run ended.
+    ProbeLastRun,
+    /// When the first certificate of the presented chain ends.
+    ProbeTlsNotAfter,
+    /// Journey steps that were started.
+    StepAttempts,
+    /// Journey steps that succeeded.
+    StepSuccesses,
+    /// Journey steps that failed, by reason.
+    StepFailures,
+    /// Journey steps that an earlier failure kept from starting.
+    StepNotReached,
+    /// How long each step of the last run took.
+    StepDuration,
+    /// Version and toolchain of the running binary.
+    BuildInfo,
+    /// Whether the last reload of the file succeeded.
+    ConfigReloadSuccessful,
+    /// When the file was last loaded with success.
+    ConfigReloadSuccessTimestamp,
+    /// Writes to the embedded history that failed.
+    StorageErrors,
+}
+
+impl Metric {
+    /// Every metric, in the order in which the reference lists them.
+    pub const ALL: [Self; 19] = [
+        Self::ProbeAttempts,
+        Self::ProbeSuccesses,
+        Self::ProbeFailures,
+        Self::ProbeSkipped,
+        Self::ProbeDuration,
+        Self::ProbeTimeout,
+        Self::ProbePhaseDuration,
+        Self::ProbeSuccess,
+        Self::ProbeLastRun,
+        Self::ProbeTlsNotAfter,
+        Self::StepAttempts,
+        Self::StepSuccesses,
+        Self::StepFailures,
+        Self::StepNotReached,
+        Self::StepDuration,
+        Self::BuildInfo,
+        Self::ConfigReloadSuccessful,
+        Self::ConfigReloadSuccessTimestamp,
+        Self::StorageErrors,
+    ];
+
+    /// The full name, with the suffix that Prometheus stores (`_total` for counters).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProbeAttempts => "slo_probe_attempts_total",
+            Self::ProbeSuccesses => "slo_probe_successes_total",
+            Self::ProbeFailures => "slo_probe_failures_total",
+            Self::ProbeSkipped => "slo_probe_skipped_total",
+            Self::ProbeDuration => "slo_probe_duration_seconds",
+            Self::ProbeTimeout => "slo_probe_timeout_seconds",
+            Self::ProbePhaseDuration => "slo_probe_phase_duration_seconds",
+            Self::ProbeSuccess => "slo_probe_success",
+            Self::ProbeLastRun => "slo_probe_last_run_timestamp_seconds",
+            Self::ProbeTlsNotAfter => "slo_probe_tls_not_after_timestamp_seconds",
+            Self::StepAttempts => "slo_journey_step_attempts_total",
+            Self::StepSuccesses => "slo_journey_step_successes_total",
+            Self::StepFailures => "slo_journey_step_failures_total",
+            Self::StepNotReached => "slo_journey_step_not_reached_total",
+            Self::StepDuration => "slo_journey_step_duration_seconds",
+            Self::BuildInfo => "burndown_build_info",
+            Self::ConfigReloadSuccessful => "burndown_config_last_reload_successful",
+            Self::ConfigReloadSuccessTimestamp => "burndown_config_last_reload_success_timestamp_seconds",
+            Self::StorageErrors => "burndown_storage_errors_total",
+        }
+    }
+
+    /// What the metric counts, as its `# HELP` line says it.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::ProbeAttempts => "Probe runs that ended with a verdict; always successes plus failures",
+            Self::ProbeSuccesses => "Probe runs that met every expectation",
+            Self::ProbeFailures => "Probe runs that failed, by reason",
+            Self::ProbeSkipped => "Probe runs that did not take place or do not count, by reason",
+            Self::ProbeDuration => "Duration of probe runs in seconds",
+            Self::ProbeTimeout => "Timeout of the probe in seconds",
+            Self::ProbePhaseDuration => "Duration of each phase of the last run in seconds",
+            Self::ProbeSuccess => "Whether the last run succeeded (1) or failed (0)",
+            Self::ProbeLastRun => "Unix time at which the last run ended",
+            Self::ProbeTlsNotAfter => "Unix time at which the earliest certificate of the last presented chain expires",
+            Self::StepAttempts => "Journey steps that were started",
+            Self::StepSuccesses => "Journey steps that succeeded",
+            Self::StepFailures => "Journey steps that failed, by reason",
+            Self::StepNotReached => "Journey steps that an earlier failure kept from starting",
+            Self::StepDuration => "Duration of each step of the last run in seconds",
+            Self::BuildInfo => "Version and toolchain of the running binary; the value is always 1",
+            Self::ConfigReloadSuccessful => "Whether the last reload of the SLO files succeeded (1) or failed (0)",
+            Self::ConfigReloadSuccessTimestamp => "Unix time of the last successful load of the SLO files",
+            Self::StorageErrors => "Writes to the embedded history that failed",
+        }
+    }
+}
+
+/// Labels that the probe service and the rules set.
+pub mod label {
+    /// The service of the SLO file. A plain `service` would collide with target labels.
+    pub const SERVICE: &str = "slo_service";
+    /// The SLO of a recorded series or alert.
+    pub const SLO: &str = "slo";
+    /// The probe of a metric of the probe service.
+    pub const PROBE: &str = "probe";
+    /// Where the probe service runs.
+    pub const LOCATION: &str = "location";
+    /// Why a run or step failed or was skipped.
+    pub const REASON: &str = "reason";
+    /// The phase of a run.
+    pub const PHASE: &str = "phase";
+    /// The step of a journey.
+    pub const STEP: &str = "step";
+    /// Page or ticket, on alerts.
+    pub const SEVERITY: &str = "severity";
+    /// The long window of a burn-rate alert.
+    pub const LONG_WINDOW: &str = "long_window";
+    /// The short window of a burn-rate alert.
+    pub const SHORT_WINDOW: &str = "short_window";
+    /// The name of an alert, set by Prometheus.
+    pub const ALERTNAME: &str = "alertname";
+    /// The upper bound of a histogram bucket.
+    pub const LE: &str = "le";
+    /// The scrape job of a series, set by Prometheus.
+    pub const JOB: &str = "job";
+    /// The scraped target of a series, set by Prometheus.
+    pub const INSTANCE: &str = "instance";
+
+    /// Labels that the rules set themselves, and that a file may therefore neither set nor group by.
+    pub const RESERVED: [&str; 7] = [SERVICE, SLO, SEVERITY, LONG_WINDOW, SHORT_WINDOW, ALERTNAME, LE];
+}
+
+/// A recorded series, as the generated rules write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Record {
+    /// Events since the last evaluation.
+    TotalIncrease,
+    /// Bad events since the last evaluation.
+    BadIncrease,
+    /// Events of the last five minutes.
+    TotalIncrease5m,
+    /// Bad events of the last five minutes.
+    BadIncrease5m,
+    /// Bad over total in a window.
+    ErrorRatio(Duration),
+    /// The objective as a ratio.
+    Objective,
+    /// 1 − objective.
+    ErrorBudgetRatio,
+    /// The window in days.
+    PeriodDays,
+    /// The error budget of the window in seconds.
+    ErrorBudgetSeconds,
+    /// What is left of it in seconds.
+    RemainingSeconds,
+    /// What is left of it as a share.
+    RemainingRatio,
+    /// Burn rate over the shortest window of the SLO.
+    CurrentBurnRate,
+    /// Burn rate over the whole window.
+    PeriodBurnRate,
+    /// Observed time over expected time.
+    Coverage,
+    /// State of the gate's latch.
+    GateLatch,
+    /// The gate's answer.
+    GateOpen,
+    /// Metadata of the SLO; always 1.
+    Info,
+}
+
+impl Record {
+    /// Every fixed series; [`Record::ErrorRatio`] stands for one per window.
+    pub const FIXED: [Self; 16] = [
+        Self::TotalIncrease,
+        Self::BadIncrease,
+        Self::TotalIncrease5m,
+        Self::BadIncrease5m,
+        Self::Objective,
+        Self::ErrorBudgetRatio,
+        Self::PeriodDays,
+        Self::ErrorBudgetSeconds,
+        Self::RemainingSeconds,
+        Self::RemainingRatio,
+        Self::CurrentBurnRate,
+        Self::PeriodBurnRate,
+        Self::Coverage,
+        Self::GateLatch,
+        Self::GateOpen,
+        Self::Info,
+    ];
+
+    /// The name of the series.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::TotalIncrease => "slo:sli_total:increase".to_owned(),
+            Self::BadIncrease => "slo:sli_bad:increase".to_owned(),
+            Self::TotalIncrease5m => "slo:sli_total:increase5m".to_owned(),
+            Self::BadIncrease5m => "slo:sli_bad:increase5m".to_owned(),
+            Self::ErrorRatio(window) => format!("slo:sli_error:ratio_rate{window}"),
+            Self::Objective => "slo:objective:ratio".to_owned(),
+            Self::ErrorBudgetRatio => "slo:error_budget:ratio".to_owned(),
+            Self::PeriodDays => "slo:time_period:days".to_owned(),
+            Self::ErrorBudgetSeconds => "slo:error_budget:seconds".to_owned(),
+            Self::RemainingSeconds => "slo:error_budget_remaining:seconds".to_owned(),
+            Self::RemainingRatio => "slo:period_error_budget_remaining:ratio".to_owned(),
+            Self::CurrentBurnRate => "slo:current_burn_rate:ratio".to_owned(),
+            Self::PeriodBurnRate => "slo:period_burn_rate:ratio".to_owned(),
+            Self::Coverage => "slo:coverage:ratio".to_owned(),
+            Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
+            Self::GateOpen => "slo:deploy_gate:open".to_owned(),
+            Self::Info => "slo_info".to_owned(),
+        }
+    }
+}
+
+/// An alert of the generated rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Alert {
+    /// A window pair burns faster than its factor.
+    ErrorBudgetBurn,
+    /// Nothing is left of the budget.
+    ErrorBudgetExhausted,
+    /// The series of an SLO, or of one of its groups, vanished or never came.
+    SliDataMissing,
+    /// Prometheus fails to evaluate the generated rules, or misses iterations.
+    SloRulesFailing,
+    /// The gate closed.
+    DeployGateClosed,
+}
+
+impl Alert {
+    /// Every alert.
+    pub const ALL: [Self; 5] = [
+        Self::ErrorBudgetBurn,
+        Self::ErrorBudgetExhausted,
+        Self::SliDataMissing,
+        Self::SloRulesFailing,
+        Self::DeployGateClosed,
+    ];
+
+    /// The name of the alert, as `alertname` carries it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ErrorBudgetBurn => "ErrorBudgetBurn",
+            Self::ErrorBudgetExhausted => "ErrorBudgetExhausted",
+            Self::SliDataMissing => "SLIDataMissing",
+            Self::SloRulesFailing => "SLORulesFailing",
+            Self::DeployGateClosed => "DeployGateClosed",
+        }
+    }
+}

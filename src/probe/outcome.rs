@@ -1,0 +1,193 @@
+//! What a run found: a verdict with its reason, and how long each phase took.
+//!
+//! A failed probe is data, never an error. The reasons are a closed set, the same in metric, log, API and
+//! command line.
+
+use std::time::Duration;
+
+/// Where in a run time was spent or a failure happened, in the order of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Turning a name into addresses.
+    Resolve,
+    /// Opening the connection.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// From the request's first byte to the answer's first byte.
+    Processing,
+    /// From the answer's first byte to its last.
+    Transfer,
+}
+
+impl Phase {
+    /// Every phase, in the order of a run.
+    pub const ALL: [Self; 5] = [Self::Resolve, Self::Connect, Self::Tls, Self::Processing, Self::Transfer];
+
+    /// The value of the label `phase`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Processing => "processing",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
+/// How long each phase of a run took; a phase that was not reached took no time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases([Duration; 5]);
+
+impl Phases {
+    /// Adds `spent` to a phase: a redirect passes through each phase again.
+    pub fn add(&mut self, phase: Phase, spent: Duration) {
+        if let Some(slot) = self.0.get_mut(phase as usize) {
+            *slot += spent;
+        }
+    }
+
+    /// Time spent in a phase.
+    #[must_use]
+    pub fn get(&self, phase: Phase) -> Duration {
+        self.0.get(phase as usize).copied().unwrap_or_default()
+    }
+}
+
+/// Why a run failed. The target's doing, never the prober's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The name has no address.
+    Resolve,
+    /// No connection: refused, reset or unreachable.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// The run hit its wall.
+    Timeout,
+    /// The answer's status is not among the expected.
+    Status,
+    /// A header is not as expected.
+    Header,
+    /// The body is not as expected.
+    Body,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// Everything was right but it took longer than `within`.
+    TooSlow,
+    /// The peer broke the protocol, or closed the connection in the middle of it.
+    Protocol,
+    /// A command ended with a code other than 0.
+    ExitCode,
+    /// A command was ended by a signal.
+    Signal,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::Resolve,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Status,
+        Self::Header,
+        Self::Body,
+        Self::BodyTooLarge,
+        Self::TooSlow,
+        Self::Protocol,
+        Self::ExitCode,
+        Self::Signal,
+    ];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Status => "status",
+            Self::Header => "header",
+            Self::Body => "body",
+            Self::BodyTooLarge => "body_too_large",
+            Self::TooSlow => "too_slow",
+            Self::Protocol => "protocol",
+            Self::ExitCode => "exit_code",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// Why a run does not count. The prober's doing, never the target's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// The previous run was still going.
+    Overrun,
+    /// The prober itself could not do its work: no descriptor left, a secret missing.
+    Internal,
+}
+
+impl SkipReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::Overrun, Self::Internal];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overrun => "overrun",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// The verdict of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every expectation was met.
+    Success,
+    /// The target failed.
+    Failed {
+        /// The reason, as every surface names it.
+        reason: Reason,
+        /// What exactly was found, for people; never holds a secret or a body.
+        detail: String,
+    },
+    /// The prober failed; the run does not count.
+    Skipped {
+        /// The reason, as every surface names it.
+        reason: SkipReason,
+        /// What exactly went wrong.
+        detail: String,
+    },
+}
+
+/// Everything that is known of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The verdict with its reason.
+    pub verdict: Verdict,
+    /// How long the whole run took.
+    pub duration: Duration,
+    /// How long each phase took.
+    pub phases: Phases,
+    /// When the first certificate of the presented chain ends, in seconds of Unix time.
+    pub tls_not_after: Option<i64>,
+    /// The steps of a journey, in order; empty for every other kind.
+    pub steps: Vec<StepOutcome>,
+}
+
+/// What became of one step of a journey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// The step's name.
+    pub name: crate::units::Name,
+    /// Its verdict, or nothing if an earlier step failed.
+    pub verdict: Option<Verdict>,
+    /// How long it took.
+    pub duration: Duration,
+}

@@ -1,0 +1,42 @@
+//! PromQL: the only user of the parser crate. Selectors and queries that a file may hold, and the printing
+//! of the expressions that the generators build.
+//!
+//! What promtool refuses is refused here, so that a generated file always loads.
+
+mod query;
+mod selector;
+
+pub use query::Query;
+pub use selector::Selector;
+
+/// Why a text is not the PromQL that was wanted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PromqlError {
+    /// The parser refuses it, with its words.
+    #[error("invalid PromQL: {0}")]
+    Syntax(String),
+    /// It is valid, but not a plain selector such as `http_requests_total{job="api"}`.
+    #[error("{0} where a plain selector is wanted")]
+    NotASelector(&'static str),
+    /// A query without `$window`.
+    #[error("the query has no `$window`")]
+    NoWindow,
+    /// A query that is not an instant vector or scalar.
+    #[error("the query gives a {0}, where an instant vector is wanted")]
+    WrongType(&'static str),
+}
+
+impl PromqlError {
+    /// What would be right, as one line of help.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Syntax(_) => "`promtool` refuses it too; try the expression in Prometheus first".to_owned(),
+            Self::NotASelector(_) => {
+                "write a metric name with matchers, as in `http_requests_total{job=\"api\"}`; the rules add ranges, rates and sums".to_owned()
+            }
+            Self::NoWindow => "write `$window` where the range stands, as in `sum(rate(errors_total[$window]))`".to_owned(),
+            Self::WrongType(_) => "write an expression such as `sum(rate(errors_total[$window]))`".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A query with `$window`, the escape hatch for indicators that no selector expresses.
+
+use promql_parser::parser::{self, value::ValueType};
+
+use super::PromqlError;
+use crate::units::Duration;
+
+/// The variable that stands for the range.
+const WINDOW: &str = "$window";
+
+/// A PromQL expression with `$window` where its range stands; valid for every duration put there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    template: String,
+}
+
+impl Query {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// [`PromqlError::NoWindow`] without `$window`, [`PromqlError::Syntax`] if it is not PromQL with a
+    /// duration in its place, [`PromqlError::WrongType`] if it gives a range or a string.
+    pub fn parse(text: &str) -> Result<Self, PromqlError> {
+        if !text.contains(WINDOW) {
+            return Err(PromqlError::NoWindow);
+        }
+        let query = Self { template: text.trim().to_owned() };
+        let expression = parser::parse(&query.over(Duration::from_mins(5))).map_err(PromqlError::Syntax)?;
+        match expression.value_type() {
+            ValueType::Vector => Ok(query),
+            ValueType::Scalar => Err(PromqlError::WrongType("scalar")),
+            ValueType::Matrix => Err(PromqlError::WrongType("range vector")),
+            ValueType::String => Err(PromqlError::WrongType("string")),
+        }
+    }
+
+    /// The expression with `window` in place of `$window`.
+    #[must_use]
+    pub fn over(&self, window: Duration) -> String {
+        self.template.replace(WINDOW, &window.to_string())
+    }
+}

@@ -1,0 +1,44 @@
+//! A plain series selector, such as `http_requests_total{job="api"}`.
+
+use std::fmt;
+
+use promql_parser::parser::{self, Expr};
+
+use super::PromqlError;
+
+/// A metric name with matchers, without range, offset, `@` or function, that selects at least one matcher
+/// or name. It prints as valid PromQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    text: String,
+}
+
+impl Selector {
+    /// Reads a selector.
+    ///
+    /// # Errors
+    /// [`PromqlError::Syntax`] for text that is not PromQL, [`PromqlError::NotASelector`] for PromQL that
+    /// is more than a selector.
+    pub fn parse(text: &str) -> Result<Self, PromqlError> {
+        let expression = parser::parse(text).map_err(PromqlError::Syntax)?;
+        let found = match &expression {
+            Expr::VectorSelector(selector) if selector.offset.is_some() => "an offset stands",
+            Expr::VectorSelector(selector) if selector.at.is_some() => "an `@` modifier stands",
+            Expr::VectorSelector(selector) if !selector.matchers.or_matchers.is_empty() => "an `or` of matchers stands",
+            Expr::VectorSelector(selector) => return Ok(Self { text: selector.to_string() }),
+            Expr::MatrixSelector(_) | Expr::Subquery(_) => "a range stands",
+            Expr::Call(_) => "a function call stands",
+            Expr::Aggregate(_) => "an aggregation stands",
+            Expr::NumberLiteral(_) => "a number stands",
+            Expr::StringLiteral(_) => "a string stands",
+            Expr::Unary(_) | Expr::Binary(_) | Expr::Paren(_) | Expr::Extension(_) => "an expression stands",
+        };
+        Err(PromqlError::NotASelector(found))
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

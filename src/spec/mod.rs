@@ -1,0 +1,2 @@
+//! The only place that reads SLO files: text → raw → validated model.
+pub mod model;

@@ -1,0 +1,348 @@
+//! The validated model: what a set of SLO files means, with no string left that still has to be read.
+//!
+//! Everything here is valid by construction of [`super::validate`]; the mathematics, the generators and
+//! the probe service take it as it is.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rust_decimal::Decimal;
+
+use crate::diag::Span;
+use crate::promql::{Query, Selector};
+use crate::units::{Duration, LabelName, Name, Objective};
+
+/// Everything that a set of files says, services in order of their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fleet {
+    /// The services; several files may contribute to one.
+    pub services: BTreeMap<Name, Service>,
+}
+
+/// One service: its probes and its SLOs, each in order of their names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// The name, the value of the label `slo_service`.
+    pub name: Name,
+    /// The probes by name.
+    pub probes: BTreeMap<Name, Probe>,
+    /// The SLOs by name.
+    pub slos: BTreeMap<Name, Slo>,
+}
+
+/// One service level objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slo {
+    /// The service it belongs to.
+    pub service: Name,
+    /// Its name, unique in the service.
+    pub name: Name,
+    /// What it promises, in the file's words.
+    pub description: Option<String>,
+    /// Labels of the file, on `slo_info` and on every alert.
+    pub labels: BTreeMap<LabelName, String>,
+    /// The promise.
+    pub objective: Objective,
+    /// The rolling window P, from one hour to 90 days.
+    pub window: Duration,
+    /// What is counted.
+    pub sli: Sli,
+    /// How often and how late the rules look.
+    pub rules: RuleTiming,
+    /// The burn-rate alerts.
+    pub alerting: Alerting,
+    /// When deployments stop and go on.
+    pub gate: Gate,
+    /// Where the SLO's name stands.
+    pub span: Span,
+    /// Where its objective stands.
+    pub objective_span: Span,
+    /// Where the window that applies to it stands (the objective's place if it is the default).
+    pub window_span: Span,
+    /// Where the alerting windows that apply to it stand, if the file sets them.
+    pub alerting_span: Option<Span>,
+}
+
+/// A service level indicator: where bad and total events come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sli {
+    /// Runs of a probe of the same service.
+    Probe {
+        /// The probe's name.
+        probe: Name,
+        /// How often it runs.
+        interval: Duration,
+    },
+    /// Counters that Prometheus already has.
+    Events {
+        /// Counter series of the bad events.
+        bad: Selector,
+        /// Counter series of all events.
+        total: Selector,
+        /// Labels that split the SLO into groups with a budget each.
+        by: Vec<LabelName>,
+        /// Whether a series born on a known target counts from zero.
+        first_sample: FirstSample,
+    },
+    /// PromQL with `$window`.
+    Query {
+        /// Bad events, or their rate, over `$window`.
+        bad: Query,
+        /// All events, or their rate, over `$window`.
+        total: Query,
+        /// Labels that split the SLO into groups with a budget each.
+        by: Vec<LabelName>,
+    },
+}
+
+impl Sli {
+    /// The labels that split the SLO into groups; empty for a probe.
+    #[must_use]
+    pub fn by(&self) -> &[LabelName] {
+        match self {
+            Self::Probe { .. } => &[],
+            Self::Events { by, .. } | Self::Query { by, .. } => by,
+        }
+    }
+}
+
+/// What the first sample of a series on a known target means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstSample {
+    /// It counts: a `code="500"` child is born at its first failure.
+    #[default]
+    Count,
+    /// It does not count.
+    Ignore,
+}
+
+/// I, D and R of the generated rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleTiming {
+    /// Evaluation interval I of the fast group.
+    pub interval: Duration,
+    /// Delay D: how far behind now the increments are read.
+    pub delay: Duration,
+    /// Look-back R for one sample: at least two scrapes and some slack.
+    pub lookback: Duration,
+}
+
+impl Default for RuleTiming {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(30), delay: Duration::from_secs(30), lookback: Duration::from_mins(2) }
+    }
+}
+
+/// How the burn-rate alerts of an SLO behave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alerting {
+    /// Bad events in the long window below which no burn-rate alert fires, at least 1.
+    pub min_failures: u64,
+    /// Window pairs that replace the usual four.
+    pub windows: Option<Vec<WindowPair>>,
+    /// What pages carry.
+    pub page: AlertMeta,
+    /// What tickets carry.
+    pub ticket: AlertMeta,
+}
+
+/// Labels and annotations of the file for one severity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertMeta {
+    /// Whether these alerts are left out.
+    pub disable: bool,
+    /// Labels, `severity` among them if the file renames it.
+    pub labels: BTreeMap<LabelName, String>,
+    /// The value of the label `severity`.
+    pub severity: String,
+    /// Annotations, which are Prometheus templates.
+    pub annotations: BTreeMap<LabelName, String>,
+}
+
+/// Whom an alert calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Somebody, now.
+    Page,
+    /// Somebody, in working hours.
+    Ticket,
+}
+
+/// One pair of windows of the file's `alerting.windows`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowPair {
+    /// Whom it calls.
+    pub severity: Severity,
+    /// Long window L.
+    pub long: Duration,
+    /// Short window S.
+    pub short: Duration,
+    /// How fast is too fast.
+    pub speed: BurnSpeed,
+    /// Where the pair stands in the file.
+    pub span: Span,
+}
+
+/// The threshold of a pair, as the file says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BurnSpeed {
+    /// The burn-rate factor F.
+    Factor(Decimal),
+    /// The share c of the budget that the long window may spend, as a ratio.
+    Budget(Decimal),
+}
+
+/// When deployments stop and go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// The gate closes when this much or less remains.
+    pub close_at: BudgetAmount,
+    /// A closed gate opens when this much remains.
+    pub resume_at: BudgetAmount,
+    /// What an unknown SLO means.
+    pub on_unknown: OnUnknown,
+    /// Where `resume_at` stands, if the file sets it.
+    pub resume_span: Option<Span>,
+}
+
+/// An amount of error budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetAmount {
+    /// Time of full outage.
+    Time(Duration),
+    /// A share of the whole budget, as a ratio from 0 to 1.
+    Share(Decimal),
+}
+
+/// What the gate answers while an SLO is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// The pipeline stops.
+    #[default]
+    Hold,
+    /// The pipeline runs.
+    Allow,
+}
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// The service it belongs to.
+    pub service: Name,
+    /// Its name, unique in the service.
+    pub name: Name,
+    /// Time between the starts of two runs.
+    pub interval: Duration,
+    /// Wall over everything a run does, at most the interval.
+    pub timeout: Duration,
+    /// What a run does.
+    pub kind: ProbeKind,
+    /// Where the probe's name stands.
+    pub span: Span,
+}
+
+/// What a run of a probe does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeKind {
+    /// One HTTP request.
+    Http(Box<HttpProbe>),
+    /// Steps that run a command or a request, one after another.
+    Journey(Box<Journey>),
+}
+
+/// One HTTP request and what its answer must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpProbe {
+    /// Where to, `http` or `https`, without user information.
+    pub url: url::Url,
+    /// The method.
+    pub method: http::Method,
+    /// Request headers in the file's order; a header may repeat.
+    pub headers: Vec<(http::HeaderName, HeaderText)>,
+    /// The request body.
+    pub body: Option<String>,
+    /// How many body bytes of an answer are read; more fails the run.
+    pub max_body_bytes: u64,
+    /// What the answer must be.
+    pub expect: HttpExpect,
+}
+
+/// A header value: text of the file, or a secret from elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeaderText {
+    /// Written in the file.
+    Plain(http::HeaderValue),
+    /// Named in the file, kept elsewhere.
+    Secret(SecretSource),
+}
+
+/// What an HTTP answer must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpExpect {
+    /// Accepted status codes, as inclusive ranges; `2xx` is 200 to 299, the default.
+    pub status: Vec<(u16, u16)>,
+    /// Texts that the body must contain.
+    pub body_contains: Vec<String>,
+    /// The longest duration of the whole run that still counts as good, at most the timeout.
+    pub within: Option<Duration>,
+}
+
+impl Default for HttpExpect {
+    fn default() -> Self {
+        Self { status: vec![(200, 299)], body_contains: Vec::new(), within: None }
+    }
+}
+
+/// Where a secret is kept. The value itself is read when it is used and never stored here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// An environment variable of the probe service.
+    Env(String),
+    /// A file, whose last line break does not count.
+    File(PathBuf),
+}
+
+/// A value of a command's environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvValue {
+    /// Written in the file; may hold `${run_dir}`.
+    Plain(String),
+    /// Named in the file, kept elsewhere.
+    Secret(SecretSource),
+}
+
+/// Steps that are run one after another; the first that fails ends the journey.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journey {
+    /// Environment of every command; commands get no other.
+    pub env: BTreeMap<String, EnvValue>,
+    /// The steps, at least one.
+    pub steps: Vec<Step>,
+    /// Steps that always run afterwards, outside the SLI.
+    pub cleanup: Vec<Step>,
+}
+
+/// One step of a journey.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name, unique in the journey.
+    pub name: Name,
+    /// Its own timeout within that of the journey; a cleanup step always has one.
+    pub timeout: Option<Duration>,
+    /// What it does.
+    pub action: StepAction,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepAction {
+    /// Runs a command without a shell.
+    Run {
+        /// Program and arguments, at least the program.
+        command: Vec<String>,
+        /// Environment on top of the journey's.
+        env: BTreeMap<String, EnvValue>,
+    },
+    /// Sends an HTTP request.
+    Http(Box<HttpProbe>),
+}

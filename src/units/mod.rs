@@ -1,0 +1,13 @@
+//! Quantities that people type: durations with a unit, objectives in percent, label and object names.
+//!
+//! A value of one of these types is valid by construction; nothing downstream checks it again. This
+//! module must not read files or know where in a file a value stood: its errors say only what is wrong
+//! and what would be right, and [`crate::spec`] adds the place.
+
+mod duration;
+mod name;
+mod objective;
+
+pub use duration::{Duration, DurationError};
+pub use name::{LabelName, LabelNameError, Name, NameError};
+pub use objective::{Objective, ObjectiveError};

@@ -1,0 +1,1 @@
+//! What `burndown check` says about good and bad files.

@@ -1,0 +1,1 @@
+//! One outage through the whole path: target, probe, Prometheus, Alertmanager, receiver.

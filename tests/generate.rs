@@ -1,0 +1,1 @@
+//! Generated rules and proofs against promtool.

@@ -1,0 +1,1 @@
+//! The rules of the house: layers, names, lints, project files.

@@ -1,0 +1,1 @@
+//! The probe service: scheduling, counters, signals.
