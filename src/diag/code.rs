@@ -38,6 +38,12 @@ codes! {
     NoPagePair = "no-page-pair", Error;
     /// `resume_at` is more than the whole budget, so a closed gate would never open.
     ResumeBeyondBudget = "resume-beyond-budget", Error;
+    /// `resume_at` is below `close_at`, so the gate would flap.
+    ResumeBelowClose = "resume-below-close", Error;
+    /// The window is no whole number of evaluations or five-minute slices, so its sums would not tile.
+    WindowNotWhole = "window-not-whole", Error;
+    /// A window holds more evaluations than a rule should read and promtool can prove.
+    TooManyEvaluations = "too-many-evaluations", Error;
     /// A window pair was dropped because its short window would reach its long one.
     PairDropped = "pair-dropped", Warning;
     /// A short window was raised to hold three evaluations or probe runs.

@@ -104,6 +104,15 @@ impl Sli {
             Self::Events { by, .. } | Self::Query { by, .. } => by,
         }
     }
+
+    /// How often the probe runs that feeds it; nothing for other kinds.
+    #[must_use]
+    pub const fn probe_interval(&self) -> Option<Duration> {
+        match self {
+            Self::Probe { interval, .. } => Some(*interval),
+            Self::Events { .. } | Self::Query { .. } => None,
+        }
+    }
 }
 
 /// What the first sample of a series on a known target means.

@@ -1,0 +1,13 @@
+//! The mathematics of error budgets: pure functions over the model, without I/O, clocks or text formats.
+//!
+//! The same mathematics exists a second time as PromQL in [`crate::generate`]; the tests hold one against
+//! the other on the same histories.
+
+pub mod budget;
+pub mod burn;
+pub mod findings;
+pub mod gate;
+pub mod plan;
+pub mod window;
+
+pub use plan::{Plan, SloPlan};

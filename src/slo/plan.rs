@@ -1,0 +1,153 @@
+//! The plan: what an SLO means in windows, thresholds and seconds, before any text is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+
+use super::budget;
+use super::findings::{self, Finding};
+use super::window::{self, Dropped, Pair, Tier};
+use crate::diag::Diagnostic;
+use crate::spec::model::{BudgetAmount, Fleet, Severity, Slo};
+use crate::units::{Duration, Name};
+
+/// The plans of all SLOs, by service and SLO in order of their names.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Services with the plans of their SLOs.
+    pub services: BTreeMap<Name, BTreeMap<Name, SloPlan>>,
+}
+
+/// The plan of one SLO.
+#[derive(Clone, Debug)]
+pub struct SloPlan {
+    /// The SLO as the file says it.
+    pub slo: Slo,
+    /// The pairs that can fire, in the order of the file or of the usual table.
+    pub pairs: Vec<Pair>,
+    /// The pairs that were left out.
+    pub dropped: Vec<Dropped>,
+    /// The error budget b as a ratio.
+    pub error_budget: Decimal,
+    /// The whole budget in seconds.
+    pub budget_seconds: Decimal,
+    /// The gate closes at or below this many seconds.
+    pub close_at: Decimal,
+    /// The gate opens at or above this many seconds.
+    pub resume_at: Decimal,
+}
+
+impl Plan {
+    /// Plans a fleet, and says what there is to say about it.
+    ///
+    /// The plan can be used if none of the diagnostics is an error.
+    #[must_use]
+    pub fn of(fleet: &Fleet) -> (Self, Vec<Diagnostic>) {
+        let mut plan = Self::default();
+        let mut diagnostics = Vec::new();
+        for service in fleet.services.values() {
+            let slos = plan.services.entry(service.name.clone()).or_default();
+            for slo in service.slos.values() {
+                let (planned, findings) = SloPlan::of(slo);
+                diagnostics.extend(findings.iter().map(|finding| finding.diagnostic(slo)));
+                slos.insert(slo.name.clone(), planned);
+            }
+        }
+        (plan, diagnostics)
+    }
+
+    /// Every planned SLO, in order.
+    pub fn slos(&self) -> impl Iterator<Item = &SloPlan> {
+        self.services.values().flat_map(BTreeMap::values)
+    }
+}
+
+impl SloPlan {
+    /// Plans one SLO.
+    #[must_use]
+    pub fn of(slo: &Slo) -> (Self, Vec<Finding>) {
+        let (pairs, dropped) = window::pairs(slo);
+        let budget_seconds = budget::total_seconds(slo.objective, slo.window);
+        let plan = Self {
+            error_budget: slo.objective.error_budget(),
+            close_at: amount(slo.gate.close_at, budget_seconds),
+            resume_at: amount(slo.gate.resume_at, budget_seconds),
+            slo: slo.clone(),
+            pairs,
+            dropped,
+            budget_seconds,
+        };
+        let findings = findings::of(&plan);
+        (plan, findings)
+    }
+
+    /// The tier that evaluates the budget.
+    #[must_use]
+    pub fn budget_tier(&self) -> Tier {
+        Tier::of(self.slo.window)
+    }
+
+    /// How often a tier of this SLO is evaluated.
+    #[must_use]
+    pub fn interval(&self, tier: Tier) -> Duration {
+        tier.interval(self.slo.rules.interval)
+    }
+
+    /// The pairs that a tier evaluates and that the file leaves enabled.
+    pub fn pairs_in(&self, tier: Tier) -> impl Iterator<Item = &Pair> {
+        self.pairs.iter().filter(move |pair| pair.tier() == tier && self.enabled(pair.severity))
+    }
+
+    /// Whether alerts of that severity are generated.
+    #[must_use]
+    pub fn enabled(&self, severity: Severity) -> bool {
+        let alerting = &self.slo.alerting;
+        !match severity {
+            Severity::Page => alerting.page.disable,
+            Severity::Ticket => alerting.ticket.disable,
+        }
+    }
+
+    /// The windows whose error ratio a tier records.
+    ///
+    /// A window up to six hours long is summed in the fast tier if one of its pairs needs it; a window that only
+    /// slow pairs need is summed from slices, which is cheaper.
+    #[must_use]
+    pub fn ratio_windows(&self, tier: Tier) -> BTreeSet<Duration> {
+        let of_pairs = |tier: Tier| {
+            let pairs = self.pairs.iter().filter(move |pair| pair.tier() == tier);
+            pairs.flat_map(|pair| [pair.short, pair.long])
+        };
+        let mut fast: BTreeSet<Duration> = of_pairs(Tier::Fast).collect();
+        if self.budget_tier() == Tier::Fast {
+            fast.insert(self.slo.window);
+        }
+        match tier {
+            Tier::Fast => fast,
+            Tier::Slow => {
+                let mut slow: BTreeSet<Duration> =
+                    of_pairs(Tier::Slow).filter(|window| !fast.contains(window)).collect();
+                if self.budget_tier() == Tier::Slow {
+                    slow.insert(self.slo.window);
+                }
+                slow
+            }
+        }
+    }
+
+    /// The shortest window whose error ratio is recorded; the current burn rate is that of this window.
+    #[must_use]
+    pub fn shortest_window(&self) -> (Tier, Duration) {
+        let fast = self.ratio_windows(Tier::Fast).first().map(|window| (Tier::Fast, *window));
+        let slow = self.ratio_windows(Tier::Slow).first().map(|window| (Tier::Slow, *window));
+        fast.or(slow).unwrap_or((self.budget_tier(), self.slo.window))
+    }
+}
+
+/// An amount of budget in seconds.
+fn amount(amount: BudgetAmount, budget_seconds: Decimal) -> Decimal {
+    match amount {
+        BudgetAmount::Time(time) => time.as_secs(),
+        BudgetAmount::Share(share) => (share * budget_seconds).normalize(),
+    }
+}
