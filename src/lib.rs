@@ -18,6 +18,7 @@
 
 pub mod cli;
 pub mod diag;
+pub mod generate;
 pub mod history;
 pub mod names;
 pub mod probe;

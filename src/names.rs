@@ -148,6 +148,12 @@ pub mod label {
     pub const LONG_WINDOW: &str = "long_window";
     /// The short window of a burn-rate alert.
     pub const SHORT_WINDOW: &str = "short_window";
+    /// The objective in percent, on `slo_info`.
+    pub const OBJECTIVE: &str = "objective";
+    /// The SLO window, on `slo_info`.
+    pub const WINDOW: &str = "window";
+    /// The file's words for the SLO, on `slo_info`.
+    pub const DESCRIPTION: &str = "description";
     /// The name of an alert, set by Prometheus.
     pub const ALERTNAME: &str = "alertname";
     /// The upper bound of a histogram bucket.
@@ -172,6 +178,8 @@ pub enum Record {
     TotalIncrease5m,
     /// Bad events of the last five minutes.
     BadIncrease5m,
+    /// Bad events in the long window of a pair.
+    BadSum(Duration),
     /// Bad over total in a window.
     ErrorRatio(Duration),
     /// The objective as a ratio.
@@ -190,6 +198,8 @@ pub enum Record {
     CurrentBurnRate,
     /// Burn rate over the whole window.
     PeriodBurnRate,
+    /// Observed time in the window, in seconds.
+    ObservedSeconds,
     /// Observed time over expected time.
     Coverage,
     /// State of the gate's latch.
@@ -201,8 +211,8 @@ pub enum Record {
 }
 
 impl Record {
-    /// Every fixed series; [`Record::ErrorRatio`] stands for one per window.
-    pub const FIXED: [Self; 16] = [
+    /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
+    pub const FIXED: [Self; 17] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::TotalIncrease5m,
@@ -215,6 +225,7 @@ impl Record {
         Self::RemainingRatio,
         Self::CurrentBurnRate,
         Self::PeriodBurnRate,
+        Self::ObservedSeconds,
         Self::Coverage,
         Self::GateLatch,
         Self::GateOpen,
@@ -229,6 +240,7 @@ impl Record {
             Self::BadIncrease => "slo:sli_bad:increase".to_owned(),
             Self::TotalIncrease5m => "slo:sli_total:increase5m".to_owned(),
             Self::BadIncrease5m => "slo:sli_bad:increase5m".to_owned(),
+            Self::BadSum(window) => format!("slo:sli_bad:sum{window}"),
             Self::ErrorRatio(window) => format!("slo:sli_error:ratio_rate{window}"),
             Self::Objective => "slo:objective:ratio".to_owned(),
             Self::ErrorBudgetRatio => "slo:error_budget:ratio".to_owned(),
@@ -238,6 +250,7 @@ impl Record {
             Self::RemainingRatio => "slo:period_error_budget_remaining:ratio".to_owned(),
             Self::CurrentBurnRate => "slo:current_burn_rate:ratio".to_owned(),
             Self::PeriodBurnRate => "slo:period_burn_rate:ratio".to_owned(),
+            Self::ObservedSeconds => "slo:sli_observed:seconds".to_owned(),
             Self::Coverage => "slo:coverage:ratio".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),

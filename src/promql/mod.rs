@@ -3,11 +3,12 @@
 //!
 //! What promtool refuses is refused here, so that a generated file always loads.
 
+pub mod build;
 mod query;
 mod selector;
 
 pub use query::Query;
-pub use selector::Selector;
+pub use selector::{Selector, quote};
 
 /// Why a text is not the PromQL that was wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,13 @@ pub struct Selector {
 }
 
 impl Selector {
+    /// The series of a metric with these label values.
+    #[must_use]
+    pub fn of(metric: &str, labels: &[(&str, &str)]) -> Self {
+        let matchers: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
+        Self { text: format!("{metric}{{{}}}", matchers.join(",")) }
+    }
+
     /// Reads a selector.
     ///
     /// # Errors
@@ -35,6 +42,22 @@ impl Selector {
         };
         Err(PromqlError::NotASelector(found))
     }
+}
+
+/// A label value in double quotes, as PromQL and Go read it.
+#[must_use]
+pub fn quote(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 2);
+    out.push('"');
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 impl fmt::Display for Selector {

@@ -5,11 +5,11 @@
 
 use crate::units::{Duration, Objective};
 
-/// Coverage under which an SLO is unknown.
-pub const LEAST_COVERAGE: f64 = 0.9;
+/// Coverage in percent under which an SLO is unknown.
+pub const LEAST_COVERAGE_PERCENT: i64 = 90;
 
-/// An SLO whose newest slice is older than this is unknown: three slices of the rules.
-pub const STALE_AFTER: Duration = Duration::from_mins(15);
+/// An SLO whose newest slice is as old as this many slices is unknown.
+pub const STALE_SLICES: u64 = 3;
 
 /// Events of one slice of time. A slice in which nothing was observed does not exist.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,20 +100,26 @@ fn expected(first_end: i64, window: Duration, slice: Duration, now: i64) -> f64 
     ((now - first_end) as f64 + slice.as_secs_f64()).min(window.as_secs_f64())
 }
 
-/// The budget that a tally leaves at `now`, in seconds of Unix time.
+/// The budget that a tally of slices of length `slice` leaves at `now`, in seconds of Unix time.
 #[must_use]
-pub fn budget(objective: Objective, window: Duration, tally: &Tally, now: i64) -> Budget {
+pub fn budget(objective: Objective, window: Duration, slice: Duration, tally: &Tally, now: i64) -> Budget {
     let total = to_f64(total_seconds(objective, window));
     let error_ratio = if tally.total > 0.0 { tally.bad / tally.total } else { 0.0 };
     let consumed = error_ratio * tally.observed;
     let coverage = if tally.expected > 0.0 { (tally.observed / tally.expected).min(1.0) } else { 0.0 };
     let state = match tally.newest {
         None => State::NoData,
-        Some(newest) if now.saturating_sub(newest) >= seconds(STALE_AFTER) => State::Stale,
-        Some(_) if coverage < LEAST_COVERAGE => State::Partial,
+        Some(newest) if now.saturating_sub(newest) >= seconds(slice.times(STALE_SLICES)) => State::Stale,
+        Some(_) if coverage < least_coverage() => State::Partial,
         Some(_) => State::Known,
     };
     Budget { total, consumed, remaining: total - consumed, error_ratio, coverage, state }
+}
+
+/// [`LEAST_COVERAGE_PERCENT`] as a ratio.
+#[allow(clippy::cast_precision_loss)] // a percentage
+fn least_coverage() -> f64 {
+    LEAST_COVERAGE_PERCENT as f64 / 100.0
 }
 
 /// How many seconds of the budget one spike spent: its bad events × observed / total, so that spikes add up to
@@ -154,7 +160,7 @@ mod tests {
         let history = slices((1..=60).map(|minute| (minute * MINUTE, if minute <= 6 { 2.0 } else { 0.0 }, 2.0)));
         let month = Duration::from_days(30);
         let tally = tally(&history, month, Duration::from_mins(1), 3600);
-        let budget = budget(objective("99.9"), month, &tally, 3600);
+        let budget = budget(objective("99.9"), month, Duration::from_mins(1), &tally, 3600);
         assert!((budget.total / 60.0 - 43.2).abs() < 1e-9);
         assert!((budget.remaining / 60.0 - 37.2).abs() < 1e-9, "{budget:?}");
         assert_eq!(budget.state, State::Known);
@@ -163,11 +169,11 @@ mod tests {
     #[test]
     fn nothing_counted_is_nothing_spent_and_no_nan() {
         let empty = tally(&[], Duration::from_days(30), Duration::from_mins(5), 0);
-        let none = budget(objective("99.9"), Duration::from_days(30), &empty, 0);
+        let none = budget(objective("99.9"), Duration::from_days(30), Duration::from_mins(5), &empty, 0);
         assert_eq!((none.consumed, none.error_ratio, none.coverage, none.state), (0.0, 0.0, 0.0, State::NoData));
         let idle = slices([(300, 0.0, 0.0), (600, 0.0, 0.0)]);
         let idle = tally(&idle, Duration::from_days(30), Duration::from_mins(5), 600);
-        let idle = budget(objective("99.9"), Duration::from_days(30), &idle, 600);
+        let idle = budget(objective("99.9"), Duration::from_days(30), Duration::from_mins(5), &idle, 600);
         assert_eq!((idle.consumed, idle.coverage, idle.state), (0.0, 1.0, State::Known));
     }
 
@@ -175,7 +181,8 @@ mod tests {
     fn a_vanished_target_neither_drains_nor_refills() {
         let history = slices((1..=288).map(|at| (at * 300, if at == 100 { 10.0 } else { 0.0 }, 10.0)));
         let month = Duration::from_days(30);
-        let at = |now| budget(objective("99.9"), month, &tally(&history, month, Duration::from_mins(5), now), now);
+        let slice = Duration::from_mins(5);
+        let at = |now| budget(objective("99.9"), month, slice, &tally(&history, month, slice, now), now);
         let before = at(288 * 300);
         let later = at(288 * 300 + 7200);
         assert!((before.remaining - later.remaining).abs() < 1e-9);
@@ -192,7 +199,7 @@ mod tests {
             let now = history.last().expect("not empty").end;
             let day = Duration::from_days(1);
             let tally = tally(&history, day, Duration::from_mins(5), now);
-            let budget = budget(objective("99"), day, &tally, now);
+            let budget = budget(objective("99"), day, Duration::from_mins(5), &tally, now);
             let inside = history.iter().filter(|slice| slice.end > now - 86_400);
             let spikes: f64 = inside.map(|slice| spike_seconds(slice.bad, &tally)).sum();
             prop_assert!((spikes - budget.consumed).abs() < 1e-6);

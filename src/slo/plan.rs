@@ -8,7 +8,7 @@ use super::budget;
 use super::findings::{self, Finding};
 use super::window::{self, Dropped, Pair, Tier};
 use crate::diag::Diagnostic;
-use crate::spec::model::{BudgetAmount, Fleet, Severity, Slo};
+use crate::spec::model::{BudgetAmount, Fleet, Severity, Sli, Slo};
 use crate::units::{Duration, Name};
 
 /// The plans of all SLOs, by service and SLO in order of their names.
@@ -133,6 +133,27 @@ impl SloPlan {
                 slow
             }
         }
+    }
+
+    /// Whether alerts of a tier count the bad events of that window, and the rules therefore record them.
+    #[must_use]
+    pub fn counts_failures_over(&self, tier: Tier, window: Duration) -> bool {
+        self.counts_failures() && self.pairs_in(tier).any(|pair| pair.long == window)
+    }
+
+    /// Whether bad events are whole events that `min_failures` can be held against.
+    #[must_use]
+    pub fn counts_failures(&self) -> bool {
+        match self.slo.sli {
+            Sli::Probe { .. } | Sli::Events { .. } => true,
+            Sli::Query { .. } => false,
+        }
+    }
+
+    /// How old the newest slice of an SLO may be before the SLO is unknown.
+    #[must_use]
+    pub fn stale_after(&self) -> Duration {
+        self.interval(self.budget_tier()).times(budget::STALE_SLICES)
     }
 
     /// The shortest window whose error ratio is recorded; the current burn rate is that of this window.

@@ -123,6 +123,12 @@ impl Duration {
         self.0 == 0
     }
 
+    /// [`Self::is_zero`] by reference, for serializers.
+    #[must_use]
+    pub const fn is_zero_ref(&self) -> bool {
+        self.0 == 0
+    }
+
     /// How many whole times `step` fits, 0 when `step` is zero.
     #[must_use]
     pub const fn count_of(self, step: Self) -> u64 {

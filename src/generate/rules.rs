@@ -1,0 +1,388 @@
+//! Recording rules: increments first, then every window as a sum over them.
+//!
+//! One group per SLO and file, `burndown/SERVICE/SLO`; a name holds no `/`, so two groups never collide. The fast
+//! group never reads a series of the slow one, whose samples are as old as Prometheus looks back.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::alerts;
+use super::increments::increments;
+use super::yaml::{Group, Recording, Rule, RuleFile};
+use crate::names::{Metric, Record, label};
+use crate::promql::Selector;
+use crate::promql::build::{Expr, Operator, Series, call, count_over, last_over, sum_by, sum_over};
+use crate::slo::SloPlan;
+use crate::slo::budget::LEAST_COVERAGE_PERCENT;
+use crate::slo::window::{SLICE, Tier};
+use crate::spec::model::{FirstSample, OnUnknown, Sli};
+use crate::units::{Duration, Name};
+
+/// A group that was not seen for this long leaves every series.
+pub(super) const RETIRED_AFTER: Duration = Duration::from_days(1);
+
+/// The rule file of a service and tier.
+pub(super) fn file(service: &Name, plans: &[&SloPlan], tier: Tier) -> RuleFile {
+    let mut groups: Vec<Group> = plans.iter().map(|plan| group(plan, tier)).collect();
+    groups.retain(|group| !group.rules.is_empty());
+    if tier == Tier::Slow {
+        groups.push(alerts::service_group(service, plans));
+    }
+    RuleFile { groups }
+}
+
+/// The rules of one SLO in one tier, in the order in which they read each other.
+fn group(plan: &SloPlan, tier: Tier) -> Group {
+    let rules = Rules { plan };
+    let mut list = Vec::new();
+    if tier == Tier::Fast {
+        rules.increments(&mut list);
+    }
+    if rules.has_slices() && plan.budget_tier() == tier {
+        rules.slices(&mut list);
+    }
+    rules.ratios(tier, &mut list);
+    if plan.shortest_window().0 == tier {
+        list.push(rules.current_burn_rate());
+    }
+    if plan.budget_tier() == tier {
+        rules.budget(&mut list);
+    }
+    let mut list: Vec<Rule> = list.into_iter().map(Rule::Record).collect();
+    list.extend(alerts::of(plan, tier).into_iter().map(Rule::Alert));
+    Group {
+        name: format!("burndown/{}/{}", plan.slo.service, plan.slo.name),
+        interval: plan.interval(tier),
+        rules: list,
+    }
+}
+
+/// A recorded series of one SLO.
+pub(super) fn series(plan: &SloPlan, record: Record) -> Series {
+    Series::new(format!("{}{{{}}}", record.name(), identity(plan)))
+}
+
+/// The matchers of everything that is recorded for one SLO.
+///
+/// Rules match on these and the `by` labels only, so that an edited label breaks nothing.
+pub(super) fn identity(plan: &SloPlan) -> String {
+    format!("{}=\"{}\",{}=\"{}\"", label::SERVICE, plan.slo.service, label::SLO, plan.slo.name)
+}
+
+/// The labels that tell two groups of one SLO apart.
+pub(super) fn by(plan: &SloPlan) -> Vec<String> {
+    plan.slo.sli.by().iter().map(ToString::to_string).collect()
+}
+
+/// The recording rules of one SLO.
+struct Rules<'a> {
+    plan: &'a SloPlan,
+}
+
+impl Rules<'_> {
+    fn record(&self, record: Record, expr: Expr) -> Recording {
+        Recording { record: record.name(), expr, labels: self.labels() }
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        let slo = &self.plan.slo;
+        BTreeMap::from([
+            (label::SERVICE.to_owned(), slo.service.to_string()),
+            (label::SLO.to_owned(), slo.name.to_string()),
+        ])
+    }
+
+    fn series(&self, record: Record) -> Series {
+        series(self.plan, record)
+    }
+
+    /// Events since the last evaluation: total first, since bad is filled from it.
+    fn increments(&self, list: &mut Vec<Recording>) {
+        let Some(counters) = counters(self.plan) else { return };
+        let by = by(self.plan);
+        let timing = &self.plan.slo.rules;
+        let total = increments(&counters.total, &counters.total, counters.first_sample, &by, timing);
+        list.push(self.record(Record::TotalIncrease, total));
+        // No bad series at all means that nothing failed, so that a clean service has a budget.
+        let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(Record::TotalIncrease));
+        let bad = increments(&counters.bad, &counters.total, counters.first_sample, &by, timing);
+        list.push(self.record(Record::BadIncrease, bad.join_on(Operator::Or, &by, none)));
+    }
+
+    /// Whether the SLO records five-minute slices: for windows of more than six hours, and for queries, which have
+    /// no increments.
+    fn has_slices(&self) -> bool {
+        self.plan.budget_tier() == Tier::Slow || matches!(self.plan.slo.sli, Sli::Query { .. })
+    }
+
+    /// Events of the last five minutes, which tile because the group runs every five minutes.
+    ///
+    /// They lag one fast interval, since the fast group may be writing at this very moment.
+    fn slices(&self, list: &mut Vec<Recording>) {
+        let (total, bad) = match &self.plan.slo.sli {
+            Sli::Query { total, bad, .. } => (self.checked(&total.over(SLICE)), self.checked(&bad.over(SLICE))),
+            Sli::Probe { .. } | Sli::Events { .. } => {
+                (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease))
+            }
+        };
+        let in_use = self.series(Record::TotalIncrease5m);
+        list.push(self.record(Record::TotalIncrease5m, self.while_running(total)));
+        list.push(self.record(Record::BadIncrease5m, self.only_known_bad(bad).join(Operator::And, in_use)));
+    }
+
+    /// A query that finds nothing bad means that nothing failed, where the total says that there was something.
+    fn only_known_bad(&self, bad: Expr) -> Expr {
+        match self.plan.slo.sli {
+            Sli::Probe { .. } | Sli::Events { .. } => bad,
+            Sli::Query { .. } => {
+                let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(Record::TotalIncrease5m));
+                bad.join_on(Operator::Or, &by(self.plan), none)
+            }
+        }
+    }
+
+    /// A query of the file, summed by the labels of its groups so that no other label gets in.
+    fn checked(&self, query: &str) -> Expr {
+        sum_by(&by(self.plan), Expr::Checked(query.to_owned()))
+    }
+
+    fn slice(&self, record: Record) -> Expr {
+        sum_over(self.series(record).ago(self.plan.slo.rules.interval), SLICE)
+    }
+
+    /// A probe that stopped running is not observed, though its prober may still be scraped: a slice of it is in
+    /// use only if a run ended lately.
+    fn while_running(&self, total: Expr) -> Expr {
+        match runs_lately(self.plan, SLICE) {
+            Some(runs) => total.join(Operator::And, runs),
+            None => total,
+        }
+    }
+
+    /// The error ratio of every window that the tier records.
+    fn ratios(&self, tier: Tier, list: &mut Vec<Recording>) {
+        for window in self.plan.ratio_windows(tier) {
+            match &self.plan.slo.sli {
+                Sli::Query { bad, total, .. } if tier == Tier::Fast => {
+                    let total = self.checked(&total.over(window));
+                    let bad = self.checked(&bad.over(window));
+                    let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, total.clone());
+                    let bad = bad.join_on(Operator::Or, &by(self.plan), none);
+                    list.push(self.record(Record::ErrorRatio(window), ratio(bad, total)));
+                }
+                _ => self.summed_ratio(tier, window, list),
+            }
+        }
+    }
+
+    fn summed_ratio(&self, tier: Tier, window: Duration, list: &mut Vec<Recording>) {
+        let (bad_record, total_record) = summands(tier);
+        let mut bad = sum_over(self.series(bad_record), window);
+        if self.plan.counts_failures_over(tier, window) {
+            list.push(self.record(Record::BadSum(window), bad));
+            bad = self.series(Record::BadSum(window)).into();
+        }
+        let total = sum_over(self.series(total_record), window);
+        let mut value = ratio(bad, total);
+        if window == self.plan.slo.window {
+            let seen = last_over(self.series(total_record), RETIRED_AFTER.min(window));
+            value = value.join(Operator::And, seen);
+        }
+        list.push(self.record(Record::ErrorRatio(window), value));
+    }
+
+    /// How fast the budget goes now, 1 being just as fast as it may.
+    fn current_burn_rate(&self) -> Recording {
+        let (_, window) = self.plan.shortest_window();
+        self.burn_rate(Record::CurrentBurnRate, window)
+    }
+
+    fn burn_rate(&self, record: Record, window: Duration) -> Recording {
+        let ratio: Expr = self.series(Record::ErrorRatio(window)).into();
+        self.record(record, ratio.join(Operator::Divide, Expr::from(self.plan.error_budget)))
+    }
+
+    /// The budget, how much of it is observed, and the gate.
+    fn budget(&self, list: &mut Vec<Recording>) {
+        let plan = self.plan;
+        let constant = |record, value: Decimal| self.record(record, call("vector", [Expr::from(value)]));
+        list.push(self.info());
+        list.push(constant(Record::Objective, plan.slo.objective.ratio()));
+        list.push(constant(Record::ErrorBudgetRatio, plan.error_budget));
+        list.push(constant(Record::PeriodDays, days(plan.slo.window)));
+        list.push(constant(Record::ErrorBudgetSeconds, plan.budget_seconds));
+        list.push(self.burn_rate(Record::PeriodBurnRate, plan.slo.window));
+        list.push(self.observed());
+        list.push(self.coverage());
+        list.push(self.remaining());
+        let remaining: Expr = self.series(Record::RemainingSeconds).into();
+        let share = remaining.join(Operator::Divide, Expr::from(plan.budget_seconds));
+        list.push(self.record(Record::RemainingRatio, share));
+        list.push(self.gate_latch());
+        list.push(self.gate_answer());
+    }
+
+    /// Metadata lives here alone.
+    fn info(&self) -> Recording {
+        let slo = &self.plan.slo;
+        let mut recording = self.record(Record::Info, call("vector", [Expr::from(Decimal::ONE)]));
+        recording.labels.insert(label::OBJECTIVE.to_owned(), slo.objective.to_string());
+        recording.labels.insert(label::WINDOW.to_owned(), slo.window.to_string());
+        if let Some(description) = &slo.description {
+            recording.labels.insert(label::DESCRIPTION.to_owned(), description.clone());
+        }
+        recording.labels.extend(slo.labels.iter().map(|(name, value)| (name.to_string(), value.clone())));
+        recording
+    }
+
+    /// Observed time: slices in use, times their length.
+    fn observed(&self) -> Recording {
+        let slice = self.plan.interval(self.plan.budget_tier());
+        let slices = match in_use(self.plan) {
+            Expr::Series(series) => count_over(series, self.plan.slo.window),
+            computed => call("count_over_time", [self.over_window(computed)]),
+        };
+        self.record(Record::ObservedSeconds, slices.join(Operator::Multiply, Expr::from(slice.as_secs())))
+    }
+
+    /// Observed / min(P, age), where the age counts from the start of the first slice in the window.
+    fn coverage(&self) -> Recording {
+        let slice = self.plan.interval(self.plan.budget_tier());
+        let first = call("min_over_time", [self.over_window(call("timestamp", [in_use(self.plan)]))]);
+        let start = first.join(Operator::Subtract, Expr::from(slice.as_secs()));
+        let age = call("time", []).join(Operator::Subtract, start);
+        let expected = call("clamp_max", [age, Expr::from(self.plan.slo.window.as_secs())]);
+        let observed: Expr = self.series(Record::ObservedSeconds).into();
+        let one = Expr::from(Decimal::ONE);
+        self.record(Record::Coverage, call("clamp_max", [observed.join(Operator::Divide, expected), one]))
+    }
+
+    /// An expression at every slice of the window.
+    fn over_window(&self, inner: Expr) -> Expr {
+        let step = self.plan.interval(self.plan.budget_tier());
+        Expr::Subquery { inner: Box::new(inner), range: self.plan.slo.window, step, offset: Duration::ZERO }
+    }
+
+    /// What is left: the budget minus error ratio × observed time.
+    fn remaining(&self) -> Recording {
+        let ratio: Expr = self.series(Record::ErrorRatio(self.plan.slo.window)).into();
+        let consumed = ratio.join(Operator::Multiply, self.series(Record::ObservedSeconds));
+        let budget = Expr::from(self.plan.budget_seconds);
+        self.record(Record::RemainingSeconds, budget.join(Operator::Subtract, consumed))
+    }
+
+    /// The latch: closes at `close_at`, opens at `resume_at`, stays in between, and is not written while the SLO is
+    /// unknown. It reads itself over the whole window, since an unknown spell may be long.
+    fn gate_latch(&self) -> Recording {
+        let above = |operator, seconds: Decimal| {
+            let remaining: Expr = self.series(Record::RemainingSeconds).into();
+            remaining.join(operator, Expr::from(seconds))
+        };
+        let resumed = above(Operator::GreaterOrEqualBool, self.plan.resume_at);
+        let resumed = resumed.join(Operator::Greater, Expr::from(Decimal::ZERO));
+        let before = last_over(self.series(Record::GateLatch), self.plan.slo.window);
+        let fresh = above(Operator::GreaterBool, self.plan.close_at);
+        let state = resumed.join(Operator::Or, before).join(Operator::Or, fresh.clone());
+        let latch = fresh.join(Operator::Multiply, state).join(Operator::And, known(self.plan));
+        self.record(Record::GateLatch, latch)
+    }
+
+    /// The answer: the latch, or what `on_unknown` says.
+    fn gate_answer(&self) -> Recording {
+        let unknown = match self.plan.slo.gate.on_unknown {
+            OnUnknown::Hold => Decimal::ZERO,
+            OnUnknown::Allow => Decimal::ONE,
+        };
+        let instead = |record| {
+            let zero = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(record));
+            zero.join(Operator::Add, Expr::from(unknown))
+        };
+        let latch: Expr = self.series(Record::GateLatch).into();
+        let answer = latch.join(Operator::Or, instead(Record::RemainingSeconds));
+        let slo = [label::SERVICE.to_owned(), label::SLO.to_owned()];
+        self.record(Record::GateOpen, answer.join_on(Operator::Or, &slo, instead(Record::Objective)))
+    }
+}
+
+/// Series that are one while an SLO is known: enough of its window is observed, and its newest slice is not old.
+pub(super) fn known(plan: &SloPlan) -> Expr {
+    let coverage: Expr = series(plan, Record::Coverage).into();
+    let covered = coverage.join(Operator::GreaterOrEqual, Expr::from(Decimal::new(LEAST_COVERAGE_PERCENT, 2)));
+    covered.join(Operator::And, fresh(plan))
+}
+
+/// The groups whose newest slice is not old.
+pub(super) fn fresh(plan: &SloPlan) -> Expr {
+    match in_use(plan) {
+        Expr::Series(series) => last_over(series, plan.stale_after()),
+        computed => computed,
+    }
+}
+
+/// Series that exist at a moment if the slice that ends there was observed.
+pub(super) fn in_use(plan: &SloPlan) -> Expr {
+    let slices = plan.budget_tier() == Tier::Slow || !plan.counts_failures();
+    let record = if slices { Record::TotalIncrease5m } else { Record::TotalIncrease };
+    let series = series(plan, record);
+    let runs = if slices { None } else { runs_lately(plan, Duration::ZERO) };
+    runs.unwrap_or_else(|| series.into())
+}
+
+/// For a probe, whether a run ended in the last three intervals, or in the last `least` if that is longer.
+fn runs_lately(plan: &SloPlan, least: Duration) -> Option<Expr> {
+    let every = plan.slo.sli.probe_interval()?;
+    let evaluation = plan.slo.rules.interval;
+    let lately = every.times(3).max(least).ceil_to(evaluation);
+    let offset = if least.is_zero() { Duration::ZERO } else { evaluation };
+    let runs = sum_over(series(plan, Record::TotalIncrease).ago(offset), lately);
+    Some(runs.join(Operator::Greater, Expr::from(Decimal::ZERO)))
+}
+
+/// The bad and total series that a tier sums.
+pub(super) const fn summands(tier: Tier) -> (Record, Record) {
+    match tier {
+        Tier::Fast => (Record::BadIncrease, Record::TotalIncrease),
+        Tier::Slow => (Record::BadIncrease5m, Record::TotalIncrease5m),
+    }
+}
+
+/// bad / total, and 0 where nothing was counted: the divisor is raised just enough to keep NaN out.
+fn ratio(bad: Expr, total: Expr) -> Expr {
+    let least = Expr::from(Decimal::new(1, 9));
+    bad.join(Operator::Divide, call("clamp_min", [total, least]))
+}
+
+/// A window in days, as exact as a decimal gets.
+fn days(window: Duration) -> Decimal {
+    (window.as_secs() / Decimal::from(86_400)).round_dp(10).normalize()
+}
+
+/// The counters of an SLO, if it is made of counters.
+pub(super) struct Counters {
+    /// Bad events.
+    pub bad: Selector,
+    /// All events.
+    pub total: Selector,
+    /// What the first sample of a series means.
+    pub first_sample: FirstSample,
+}
+
+/// The counters of an SLO, if it is made of counters.
+pub(super) fn counters(plan: &SloPlan) -> Option<Counters> {
+    match &plan.slo.sli {
+        Sli::Probe { probe, .. } => {
+            let select = |metric: Metric| {
+                let matchers = [(label::SERVICE, plan.slo.service.as_str()), (label::PROBE, probe.as_str())];
+                Selector::of(metric.name(), &matchers)
+            };
+            // The probe service shows every child at 0 before its first run, so nothing is ever born late.
+            let first_sample = FirstSample::Ignore;
+            Some(Counters { bad: select(Metric::ProbeFailures), total: select(Metric::ProbeAttempts), first_sample })
+        }
+        Sli::Events { bad, total, first_sample, .. } => {
+            Some(Counters { bad: bad.clone(), total: total.clone(), first_sample: *first_sample })
+        }
+        Sli::Query { .. } => None,
+    }
+}

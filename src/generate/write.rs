@@ -1,0 +1,101 @@
+//! The one place that writes generated files: each whole or not at all, and nothing before everything is ready.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::Artifact;
+
+/// Why files could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct Error {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// How a file on disk differs from what would be generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// It is not there.
+    Missing(PathBuf),
+    /// It holds something else.
+    Different(PathBuf),
+    /// It was generated once, and is not any more.
+    Left(PathBuf),
+}
+
+/// Writes every artifact below `root`: first all of them beside their places, then each renamed into place, so
+/// that a full disk leaves the earlier files untouched. Files of before that are no longer generated go away.
+///
+/// # Errors
+/// The first file or directory that cannot be written.
+pub fn write(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Result<(), Error> {
+    let mut staged = Vec::new();
+    for artifact in artifacts {
+        let path = root.join(&artifact.path);
+        if std::fs::read(&path).is_ok_and(|before| before == artifact.text.as_bytes()) {
+            continue;
+        }
+        staged.push((stage(&path, &artifact.text)?, path));
+    }
+    for (file, path) in staged {
+        file.persist(&path).map_err(|error| Error { path, source: error.error })?;
+    }
+    for path in left_over(root, directories, artifacts) {
+        std::fs::remove_file(&path).map_err(|source| Error { path, source })?;
+    }
+    Ok(())
+}
+
+/// Writes `text` to a temporary file beside `path`.
+fn stage(path: &Path, text: &str) -> Result<tempfile::NamedTempFile, Error> {
+    let failed = |source| Error { path: path.to_owned(), source };
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    readable(&mut builder);
+    let mut file = builder.prefix(".burndown-").tempfile_in(directory).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    Ok(file)
+}
+
+/// Generated files are for other programs to read, and temporary files are private by default.
+fn readable(builder: &mut tempfile::Builder<'_, '_>) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o644));
+    }
+}
+
+/// How the files below `root` differ from the artifacts; empty if they are fresh.
+#[must_use]
+pub fn stale(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Vec<Stale> {
+    let differs = artifacts.iter().filter_map(|artifact| {
+        let path = root.join(&artifact.path);
+        match std::fs::read(&path) {
+            Ok(bytes) if bytes == artifact.text.as_bytes() => None,
+            Ok(_) => Some(Stale::Different(path)),
+            Err(_) => Some(Stale::Missing(path)),
+        }
+    });
+    differs.chain(left_over(root, directories, artifacts).into_iter().map(Stale::Left)).collect()
+}
+
+/// Files that an earlier run generated and this one does not. A file without our header is somebody else's.
+fn left_over(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for directory in directories {
+        let Ok(entries) = std::fs::read_dir(root.join(directory)) else { continue };
+        paths.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    paths.retain(|path| {
+        let wanted = artifacts.iter().any(|artifact| root.join(&artifact.path) == *path);
+        !wanted && std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(super::yaml::HEADER.as_bytes()))
+    });
+    paths.sort();
+    paths
+}

@@ -1,0 +1,419 @@
+//! Expressions that the generators build: a small tree that prints as PromQL with the parentheses that
+//! precedence needs, so that no generator ever joins texts.
+
+use std::fmt::Write as _;
+
+use rust_decimal::Decimal;
+
+use crate::units::Duration;
+
+/// A line longer than this is broken at the set operators.
+const LINE: usize = 110;
+
+/// A PromQL expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// A number.
+    Number(Decimal),
+    /// A series selector with an optional range and offset.
+    Series(Series),
+    /// An expression over a range with a step, `(…)[1h:5m] offset 30s`.
+    Subquery {
+        /// What is evaluated.
+        inner: Box<Expr>,
+        /// The range.
+        range: Duration,
+        /// The step.
+        step: Duration,
+        /// The offset; none when zero.
+        offset: Duration,
+    },
+    /// A function call.
+    Call {
+        /// The function.
+        function: &'static str,
+        /// Its arguments.
+        arguments: Vec<Expr>,
+    },
+    /// An aggregation by labels; without labels, over everything.
+    Aggregate {
+        /// The operator, `sum` or `count`.
+        operator: &'static str,
+        /// The labels that are kept.
+        by: Vec<String>,
+        /// What is aggregated.
+        inner: Box<Expr>,
+    },
+    /// Two operands and what joins them.
+    Binary {
+        /// The operator.
+        operator: Operator,
+        /// The labels that match, or all of them.
+        on: Option<Vec<String>>,
+        /// The left operand.
+        left: Box<Expr>,
+        /// The right operand.
+        right: Box<Expr>,
+    },
+    /// A whole expression of a file, already checked. It always prints in parentheses.
+    Checked(String),
+}
+
+/// A series selector with an optional range and offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    selector: String,
+    range: Option<Duration>,
+    offset: Duration,
+}
+
+/// A binary operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the operator it prints as
+pub enum Operator {
+    Or,
+    And,
+    Unless,
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    GreaterBool,
+    GreaterOrEqualBool,
+    EqualBool,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+impl Operator {
+    /// The operator as it is written.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Or => "or",
+            Self::And => "and",
+            Self::Unless => "unless",
+            Self::Equal => "==",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::GreaterBool => "> bool",
+            Self::GreaterOrEqualBool => ">= bool",
+            Self::EqualBool => "== bool",
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+        }
+    }
+
+    /// How strongly it binds; all operators here associate to the left.
+    const fn precedence(self) -> u8 {
+        match self {
+            Self::Or => 1,
+            Self::And | Self::Unless => 2,
+            Self::Equal
+            | Self::Less
+            | Self::LessOrEqual
+            | Self::Greater
+            | Self::GreaterOrEqual
+            | Self::GreaterBool
+            | Self::GreaterOrEqualBool
+            | Self::EqualBool => 3,
+            Self::Add | Self::Subtract => 4,
+            Self::Multiply | Self::Divide => 5,
+        }
+    }
+
+    /// Whether it joins sets; such operators start a line of their own in a long expression.
+    const fn is_set(self) -> bool {
+        matches!(self, Self::Or | Self::And | Self::Unless)
+    }
+}
+
+impl Series {
+    /// A series by its selector text, which must be valid.
+    #[must_use]
+    pub fn new(selector: impl Into<String>) -> Self {
+        Self { selector: selector.into(), range: None, offset: Duration::ZERO }
+    }
+
+    /// Over a range.
+    #[must_use]
+    pub fn range(mut self, range: Duration) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// Over the samples of a window, whatever its edges: Prometheus 2 includes the left edge of a range and
+    /// Prometheus 3 does not, so the range is a millisecond shorter and holds the same samples in both.
+    #[must_use]
+    pub fn window(self, window: Duration) -> Self {
+        self.range(window.minus(Duration::from_millis(1)))
+    }
+
+    /// As it was `offset` ago.
+    #[must_use]
+    pub fn ago(mut self, offset: Duration) -> Self {
+        self.offset = offset;
+        self
+    }
+}
+
+impl From<Series> for Expr {
+    fn from(series: Series) -> Self {
+        Self::Series(series)
+    }
+}
+
+impl From<Decimal> for Expr {
+    fn from(number: Decimal) -> Self {
+        Self::Number(number.normalize())
+    }
+}
+
+/// `function(argument)`.
+#[must_use]
+pub fn call(function: &'static str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
+    Expr::Call { function, arguments: arguments.into_iter().collect() }
+}
+
+/// `sum_over_time(series[window])`, edges as [`Series::window`] has them.
+#[must_use]
+pub fn sum_over(series: Series, window: Duration) -> Expr {
+    call("sum_over_time", [series.window(window).into()])
+}
+
+/// `count_over_time(series[window])`, edges as [`Series::window`] has them.
+#[must_use]
+pub fn count_over(series: Series, window: Duration) -> Expr {
+    call("count_over_time", [series.window(window).into()])
+}
+
+/// `last_over_time(series[range])`: the newest sample, for which the left edge does not matter.
+#[must_use]
+pub fn last_over(series: Series, range: Duration) -> Expr {
+    call("last_over_time", [series.range(range).into()])
+}
+
+/// `sum by (labels) (inner)`.
+#[must_use]
+pub fn sum_by(by: &[String], inner: Expr) -> Expr {
+    Expr::Aggregate { operator: "sum", by: by.to_vec(), inner: Box::new(inner) }
+}
+
+impl Expr {
+    /// This joined to another.
+    #[must_use]
+    pub fn join(self, operator: Operator, right: impl Into<Self>) -> Self {
+        Self::Binary { operator, on: None, left: Box::new(self), right: Box::new(right.into()) }
+    }
+
+    /// This joined to another where the labels `on` agree.
+    #[must_use]
+    pub fn join_on(self, operator: Operator, on: &[String], right: impl Into<Self>) -> Self {
+        Self::Binary { operator, on: Some(on.to_vec()), left: Box::new(self), right: Box::new(right.into()) }
+    }
+
+    /// The expression as text: on one line where it is short, broken at its set operators where not.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out, 0);
+        out
+    }
+
+    /// The expression on one line.
+    #[must_use]
+    pub fn flat(&self) -> String {
+        let mut out = String::new();
+        self.write_flat(&mut out);
+        out
+    }
+
+    /// How strongly the outermost operator binds; 9 for what never needs parentheses.
+    const fn precedence(&self) -> u8 {
+        match self {
+            Self::Binary { operator, .. } => operator.precedence(),
+            _ => 9,
+        }
+    }
+
+    fn write(&self, out: &mut String, indent: usize) {
+        let flat = self.flat();
+        if indent + flat.len() <= LINE {
+            out.push_str(&flat);
+            return;
+        }
+        match self {
+            Self::Binary { operator, on, left, right } if operator.is_set() => {
+                left.write_operand(out, indent, operator.precedence());
+                break_line(out, indent);
+                write_operator(out, *operator, on.as_deref());
+                right.write_operand(out, indent, operator.precedence() + 1);
+            }
+            Self::Aggregate { operator, by, inner } => {
+                write_aggregate(out, operator, by);
+                write_block(out, inner, indent);
+            }
+            _ => out.push_str(&flat),
+        }
+    }
+
+    /// Writes an operand of an operator of that precedence, in a block of its own where it needs parentheses.
+    fn write_operand(&self, out: &mut String, indent: usize, precedence: u8) {
+        if self.precedence() >= precedence {
+            self.write(out, indent);
+        } else if indent + self.flat().len() + 2 <= LINE {
+            let _ = write!(out, "({})", self.flat());
+        } else {
+            write_block(out, self, indent);
+        }
+    }
+
+    fn write_flat(&self, out: &mut String) {
+        match self {
+            Self::Number(number) => push(out, number),
+            Self::Series(series) => write_series(out, series),
+            Self::Subquery { inner, range, step, offset } => {
+                inner.write_flat_operand(out, 9);
+                let _ = write!(out, "[{range}:{step}]");
+                write_offset(out, *offset);
+            }
+            Self::Call { function, arguments } => {
+                let _ = write!(out, "{function}(");
+                for (at, argument) in arguments.iter().enumerate() {
+                    if at > 0 {
+                        out.push_str(", ");
+                    }
+                    argument.write_flat(out);
+                }
+                out.push(')');
+            }
+            Self::Aggregate { operator, by, inner } => {
+                write_aggregate(out, operator, by);
+                out.push('(');
+                inner.write_flat(out);
+                out.push(')');
+            }
+            Self::Binary { operator, on, left, right } => {
+                left.write_flat_operand(out, operator.precedence());
+                out.push(' ');
+                write_operator(out, *operator, on.as_deref());
+                right.write_flat_operand(out, operator.precedence() + 1);
+            }
+            Self::Checked(text) => {
+                let _ = write!(out, "({text})");
+            }
+        }
+    }
+
+    fn write_flat_operand(&self, out: &mut String, precedence: u8) {
+        if self.precedence() >= precedence {
+            self.write_flat(out);
+        } else {
+            out.push('(');
+            self.write_flat(out);
+            out.push(')');
+        }
+    }
+}
+
+fn push(out: &mut String, value: impl std::fmt::Display) {
+    let _ = write!(out, "{value}");
+}
+
+fn break_line(out: &mut String, indent: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+/// `inner` in parentheses, on lines of its own.
+fn write_block(out: &mut String, inner: &Expr, indent: usize) {
+    out.push('(');
+    break_line(out, indent + 2);
+    inner.write(out, indent + 2);
+    break_line(out, indent);
+    out.push(')');
+}
+
+fn write_aggregate(out: &mut String, operator: &str, by: &[String]) {
+    out.push_str(operator);
+    if by.is_empty() {
+        out.push(' ');
+    } else {
+        let _ = write!(out, " by ({}) ", by.join(", "));
+    }
+}
+
+fn write_operator(out: &mut String, operator: Operator, on: Option<&[String]>) {
+    out.push_str(operator.text());
+    if let Some(on) = on {
+        let _ = write!(out, " on ({})", on.join(", "));
+    }
+    out.push(' ');
+}
+
+fn write_series(out: &mut String, series: &Series) {
+    out.push_str(&series.selector);
+    if let Some(range) = series.range {
+        let _ = write!(out, "[{range}]");
+    }
+    write_offset(out, series.offset);
+}
+
+fn write_offset(out: &mut String, offset: Duration) {
+    if !offset.is_zero() {
+        let _ = write!(out, " offset {offset}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(name: &str) -> Expr {
+        Series::new(name).into()
+    }
+
+    #[test]
+    fn parentheses_follow_precedence() {
+        let sum = series("a").join(Operator::Add, series("b"));
+        assert_eq!(sum.clone().join(Operator::Multiply, series("c")).flat(), "(a + b) * c");
+        assert_eq!(series("c").join(Operator::Subtract, sum.clone()).flat(), "c - (a + b)");
+        assert_eq!(sum.join(Operator::Subtract, series("c")).flat(), "a + b - c");
+        let either = series("a").join(Operator::Or, series("b"));
+        assert_eq!(either.join(Operator::And, series("c")).flat(), "(a or b) and c");
+    }
+
+    #[test]
+    fn ranges_offsets_and_matching_print_as_prometheus_reads_them() {
+        let last = last_over(Series::new("x{a=\"b\"}").ago(Duration::from_secs(30)), Duration::from_mins(2));
+        assert_eq!(last.flat(), "last_over_time(x{a=\"b\"}[2m] offset 30s)");
+        let matched = series("a").join_on(Operator::Unless, &["slo".to_owned()], series("b"));
+        assert_eq!(matched.flat(), "a unless on (slo) b");
+        let nothing = series("a").join_on(Operator::Or, &[], series("b"));
+        assert_eq!(nothing.flat(), "a or on () b");
+        let sub = Expr::Subquery {
+            inner: Box::new(call("timestamp", [series("x")])),
+            range: Duration::from_days(30),
+            step: Duration::from_mins(5),
+            offset: Duration::ZERO,
+        };
+        assert_eq!(sub.flat(), "timestamp(x)[30d:5m]");
+    }
+
+    #[test]
+    fn long_expressions_break_at_set_operators_and_still_parse() {
+        let name = "a_metric_with_a_rather_long_name_that_fills_the_line{job=\"api\"}";
+        let one = series(name).join(Operator::Greater, Expr::from(Decimal::ONE));
+        let all = sum_by(&["route".to_owned()], one.clone().join(Operator::Or, one.clone()).join(Operator::Or, one));
+        let text = all.print();
+        assert!(text.lines().count() > 3, "{text}");
+        let parsed = promql_parser::parser::parse(&text).expect("valid");
+        assert_eq!(parsed, promql_parser::parser::parse(&all.flat()).expect("valid"));
+    }
+}
