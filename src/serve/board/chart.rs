@@ -48,8 +48,8 @@ impl Chart {
             line,
             area,
             zero: scale.y(0.0),
-            resume: (resume > 0.0).then(|| (scale.y(resume), words::minutes(resume))),
-            full: (scale.y(state.budget.total_seconds), words::minutes(state.budget.total_seconds)),
+            resume: (resume > 0.0).then(|| (scale.y(resume), words::amount(resume))),
+            full: (scale.y(state.budget.total_seconds), words::amount(state.budget.total_seconds)),
             newest: points.last().map(|newest| scale.place(newest)),
             since: words::ago(scale.width as i64),
             alternative: alternative(state, points, scale.width),
@@ -114,7 +114,7 @@ fn rounded(percent: f64) -> f64 {
 }
 
 fn alternative(state: &SloState, points: &[Point], width: f64) -> String {
-    let total = words::minutes(state.budget.total_seconds);
+    let total = words::amount(state.budget.total_seconds);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return format!("Error budget of {}: nothing was observed yet, {total} minutes are allowed.", state.slo);
     };

@@ -54,3 +54,6 @@ impl Board {
         page::render(&self.states(now).await, self.history.slice())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,7 @@ impl Tile {
             description: state.description.clone(),
             mood: mood(state),
             left: words::minutes(budget.remaining_seconds),
-            allowed: words::minutes(budget.total_seconds),
+            allowed: words::amount(budget.total_seconds),
             percent: words::percent(budget.remaining_percent, 0),
             bar: budget.remaining_percent.clamp(0.0, 100.0),
             gate: gate(state.gate.state),
@@ -130,8 +130,8 @@ fn gate(answer: GateAnswer) -> &'static str {
 fn gate_note(state: &SloState) -> String {
     let gate = &state.gate;
     match (gate.state, state.data) {
-        (GateAnswer::Open, _) => format!("closes at {} min", words::minutes(gate.close_at_seconds)),
-        (GateAnswer::Closed, _) => format!("opens again at {} min", words::minutes(gate.resume_at_seconds)),
+        (GateAnswer::Open, _) => format!("closes at {} min", words::amount(gate.close_at_seconds)),
+        (GateAnswer::Closed, _) => format!("opens again at {} min", words::amount(gate.resume_at_seconds)),
         (GateAnswer::Unknown, Data::Known | Data::NoData) => "nothing was observed yet".to_owned(),
         (GateAnswer::Unknown, Data::Stale) => "the newest data are too old".to_owned(),
         (GateAnswer::Unknown, Data::Partial) => {
@@ -145,11 +145,7 @@ fn facts(state: &SloState, now: i64) -> Vec<Fact> {
     let nothing = || "\u{2013}".to_owned();
     let last = state.last_failure.as_ref();
     vec![
-        Fact {
-            name: "Objective",
-            value: format!("{} %", state.objective),
-            note: format!("over {}", state.window),
-        },
+        Fact { name: "Objective", value: format!("{} %", state.objective), note: format!("over {}", state.window) },
         Fact {
             name: "SLI",
             value: state.sli.map_or_else(nothing, |sli| format!("{} %", words::percent(sli, 3))),

@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use crate::history::{History, Slice, SloKey};
+use crate::slo::SloPlan;
 use crate::slo::budget::{self, Budget, State, Tally};
 use crate::slo::gate::{self, Latch, Thresholds};
 use crate::slo::window::Pair;
-use crate::slo::SloPlan;
 use crate::spec::model::{OnUnknown, Severity};
 use crate::units::Duration;
 
@@ -177,7 +177,7 @@ impl SloState {
         let events: Vec<budget::Slice> = slices.iter().map(|slice| slice.events).collect();
         let sums = Sums { plan, step, events: &events };
         let tally = sums.tally(slo.window, now);
-        let budget = budget::budget(slo.objective, slo.window, &tally, now);
+        let budget = budget::budget(slo.objective, slo.window, step, &tally, now);
         let track = sums.track(now);
         let data = if unavailable { Data::Unavailable } else { budget.state.into() };
         let (_, burn_rate_window) = plan.shortest_window();
@@ -195,9 +195,14 @@ impl SloState {
             gate: GateState::of(plan, sums.latch(&track), data),
             burn_rate: sums.burn_rate(burn_rate_window, now),
             burn_rate_window,
-            alerts: plan.pairs.iter().filter(|pair| plan.enabled(pair.severity)).map(|pair| sums.alert(pair, now)).collect(),
+            alerts: plan
+                .pairs
+                .iter()
+                .filter(|pair| plan.enabled(pair.severity))
+                .map(|pair| sums.alert(pair, now))
+                .collect(),
             last_failure: last_failure(slices, now.saturating_sub(seconds(slo.window))),
-            burndown: burndown(&track, now.saturating_sub(seconds(slo.window))),
+            burndown: sums.burndown(&track, now.saturating_sub(seconds(slo.window))),
         }
     }
 
@@ -232,17 +237,33 @@ impl Sums<'_> {
     fn track(&self, now: i64) -> Vec<(i64, Budget)> {
         let slo = &self.plan.slo;
         let ends = self.events.iter().map(|slice| slice.end).take_while(|end| *end <= now);
-        ends.map(|end| (end, budget::budget(slo.objective, slo.window, &self.tally(slo.window, end), end))).collect()
+        ends.map(|end| (end, budget::budget(slo.objective, slo.window, self.step, &self.tally(slo.window, end), end)))
+            .collect()
     }
 
     /// The latch of the gate after every slice; an unknown SLO leaves it as it was.
     fn latch(&self, track: &[(i64, Budget)]) -> Option<Latch> {
-        let thresholds = Thresholds {
-            close_at: budget::to_f64(self.plan.close_at),
-            resume_at: budget::to_f64(self.plan.resume_at),
-        };
+        let thresholds =
+            Thresholds { close_at: budget::to_f64(self.plan.close_at), resume_at: budget::to_f64(self.plan.resume_at) };
         let known = track.iter().filter(|(_, budget)| budget.state == State::Known);
         known.fold(None, |latch, (_, budget)| Some(gate::step(latch, budget.remaining, &thresholds)))
+    }
+
+    /// The track after `from`, thinned out evenly, always with its last point.
+    ///
+    /// An SLO that is younger than the window begins with its whole budget.
+    fn burndown(&self, track: &[(i64, Budget)], from: i64) -> Vec<Point> {
+        let point = |at, remaining| Point { at, remaining_seconds: rounded(remaining, 3) };
+        let start = track.partition_point(|(end, _)| *end <= from);
+        let inside = track.get(start..).unwrap_or_default();
+        let stride = inside.len().div_ceil(MOST_POINTS).max(1);
+        let newest_first = inside.iter().rev().step_by(stride);
+        let beginning = track.first().filter(|(end, _)| *end > from);
+        let beginning = beginning.map(|(end, budget)| point(end.saturating_sub(seconds(self.step)), budget.total));
+        let mut points: Vec<Point> = newest_first.map(|(at, budget)| point(*at, budget.remaining)).collect();
+        points.extend(beginning);
+        points.reverse();
+        points
     }
 
     fn burn_rate(&self, window: Duration, now: i64) -> Option<f64> {
@@ -319,20 +340,8 @@ fn last_failure(slices: &[Slice], from: i64) -> Option<Failure> {
     Some(Failure { at: slice.events.end, reason: most.map(|(reason, _)| reason.as_str()) })
 }
 
-/// At most this many points are drawn; more would not be seen.
+/// At most this many points are drawn, and one for the beginning; more would not be seen.
 const MOST_POINTS: usize = 240;
-
-/// The track after `from`, thinned out evenly, always with its last point.
-fn burndown(track: &[(i64, Budget)], from: i64) -> Vec<Point> {
-    let start = track.partition_point(|(end, _)| *end <= from);
-    let inside = track.get(start..).unwrap_or_default();
-    let stride = inside.len().div_ceil(MOST_POINTS).max(1);
-    let newest_first = inside.iter().rev().step_by(stride);
-    let point = |(at, budget): &(i64, Budget)| Point { at: *at, remaining_seconds: rounded(budget.remaining, 3) };
-    let mut points: Vec<Point> = newest_first.map(point).collect();
-    points.reverse();
-    points
-}
 
 /// A number without the noise of binary fractions.
 fn rounded(value: f64, digits: i32) -> f64 {

@@ -13,7 +13,17 @@ pub(super) fn minutes(seconds: f64) -> String {
     };
     // A minus sign for what rounds to zero would say that the budget is overspent.
     let text = format!("{minutes:.digits$}");
-    if minutes < 0.0 && text.chars().all(|c| matches!(c, '-' | '0' | '.')) { text.replace('-', "") } else { minus(&text) }
+    if minutes < 0.0 && text.chars().all(|c| matches!(c, '-' | '0' | '.')) {
+        text.replace('-', "")
+    } else {
+        minus(&text)
+    }
+}
+
+/// Seconds as minutes without trailing zeros, for amounts that stand still: `6`, `43.2`, `4.32`.
+pub(super) fn amount(seconds: f64) -> String {
+    let text = minutes(seconds);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A percentage without trailing zeros, rounded down so that 99.9996 never reads as 100.
@@ -66,6 +76,7 @@ mod tests {
         {
             assert_eq!(minutes(seconds), text);
         }
+        assert_eq!([amount(360.0), amount(2592.0), amount(0.0), amount(72_000.0)], ["6", "43.2", "0", "1200"]);
         assert_eq!((percent(99.9996, 3).as_str(), percent(100.0, 3).as_str()), ("99.999", "100"));
         assert_eq!((percent(90.0, 0).as_str(), percent(-12.5, 0).as_str()), ("90", "−13"));
         assert_eq!([rate(0.0), rate(14.4), rate(1000.0)], ["0", "14.4", "1000"]);
