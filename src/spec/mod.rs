@@ -61,10 +61,8 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
     }
     let (fleet, found) = validate::fleet(&trees);
     problems.extend(found);
-    for problem in problems.iter().filter(|problem| problem.code == Code::PlainSecret) {
-        if let Some(label) = &problem.primary {
-            sources.redact(label.span);
-        }
+    for secret in trees.iter().flat_map(validate::exposed_secrets) {
+        sources.redact(secret);
     }
     let diagnostics = within_bounds(in_order(problems), &sources);
     Loaded { sources, fleet, diagnostics }

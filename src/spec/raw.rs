@@ -274,7 +274,7 @@ impl<'a> Builder<'a> {
             let end = self.span(0, 0);
             self.problems.push(
                 Diagnostic::new(Code::EmptyFile, "the file is empty")
-                    .at(end, "")
+                    .at(end, "nothing here")
                     .help("start with `version: burndown/v1`; `examples/quickstart.yaml` is the smallest useful file"),
             );
             return None;

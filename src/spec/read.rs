@@ -88,7 +88,7 @@ impl Reader {
 
     /// Reports what is wrong with the text at `span`.
     pub(super) fn complain(&mut self, code: Code, span: Span, complaint: Complaint) {
-        self.report(Diagnostic::new(code, complaint.message).at(span, "").help(complaint.help));
+        self.report(Diagnostic::new(code, complaint.message).at(span, refusal(code)).help(complaint.help));
     }
 
     /// Opens a mapping whose keys are `known`. Reports other keys, and keys without a value.
@@ -107,7 +107,7 @@ impl Reader {
             } else if matches!(entry.value.value, Value::Null) {
                 let message = format!("`{}` has no value", entry.key);
                 let help = "write a value, or leave the key out";
-                self.report(Diagnostic::new(Code::EmptyValue, message).at(entry.key_span, "").help(help));
+                self.report(Diagnostic::new(Code::EmptyValue, message).at(entry.key_span, "no value").help(help));
             }
         }
         let head = entries.first().map_or(node.span, |entry| entry.key_span);
@@ -119,7 +119,7 @@ impl Reader {
         match &node.value {
             Value::Map(entries) => Some(entries),
             other => {
-                self.wrong_type(node.span, other, what, "a mapping of keys to values");
+                self.wrong_type(node.span, other, what, Wanted::Mapping);
                 None
             }
         }
@@ -158,12 +158,12 @@ impl Reader {
                 if !fields.has_unknown {
                     let message = format!("{} has none of {}", fields.what, listed(kinds));
                     let help = format!("write exactly one of {}", listed(kinds));
-                    self.report(Diagnostic::new(Code::OneOf, message).at(fields.head, "").help(help));
+                    self.report(Diagnostic::new(Code::OneOf, message).at(fields.head, "none of them").help(help));
                 }
                 None
             }
             [first, rest @ ..] => {
-                let message = format!("{} has {} at once", fields.what, listed(&given));
+                let message = format!("{} has {} at once", fields.what, joined(&given));
                 let mut problem = Diagnostic::new(Code::OneOf, message).help("keep one of them");
                 for (key, label) in rest.iter().map(|key| (key, "and this")).chain([(first, "this")]) {
                     let span = fields.key_span(key).unwrap_or(fields.head);
@@ -181,7 +181,7 @@ impl Reader {
         match &node.value {
             Value::Scalar(text) => Some(text),
             other => {
-                self.wrong_type(node.span, other, what, "a single value");
+                self.wrong_type(node.span, other, what, Wanted::Single);
                 None
             }
         }
@@ -192,7 +192,7 @@ impl Reader {
         match &node.value {
             Value::List(nodes) => Some(nodes),
             other => {
-                self.wrong_type(node.span, other, what, "a list");
+                self.wrong_type(node.span, other, what, Wanted::List);
                 None
             }
         }
@@ -203,7 +203,7 @@ impl Reader {
         let nodes = self.list(node, what)?;
         if nodes.is_empty() {
             let problem = Diagnostic::new(Code::EmptyValue, format!("{what} is an empty list"));
-            self.report(problem.at(node.span, "").help("write at least one element"));
+            self.report(problem.at(node.span, "empty").help("write at least one element"));
             return None;
         }
         Some(nodes)
@@ -246,7 +246,7 @@ impl Reader {
         let duration = self.duration(node, what)?;
         if duration.is_zero() {
             let problem = Diagnostic::new(Code::InvalidDuration, format!("{what} cannot be zero"));
-            self.report(problem.at(node.span, "").help("write a duration such as `30s`"));
+            self.report(problem.at(node.span, "no time at all").help("write a duration such as `30s`"));
             return None;
         }
         Some(duration)
@@ -265,7 +265,7 @@ impl Reader {
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let mut problem = Diagnostic::new(Code::UnknownValue, format!("{what} cannot be {}", quoted(text)));
-        problem = problem.at(node.span, "");
+        problem = problem.at(node.span, "unknown value");
         if let Some(near) = nearest(text, &known) {
             problem = problem.help(format!("did you mean `{near}`?"));
         }
@@ -278,15 +278,55 @@ impl Reader {
         self.choice(node, what, &[("true", true), ("false", false)])
     }
 
-    fn wrong_type(&mut self, span: Span, found: &Value, what: &str, wanted: &str) {
+    fn wrong_type(&mut self, span: Span, found: &Value, what: &str, wanted: Wanted) {
         let found = match found {
             Value::Null => "nothing",
             Value::Scalar(_) => "a single value",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         };
-        let message = format!("{what} is {found}, where {wanted} is wanted");
-        self.report(Diagnostic::new(Code::WrongType, message).at(span, format!("write {wanted}")));
+        let message = format!("{what} is {found}, where {} is wanted", wanted.noun());
+        let help = match wanted {
+            Wanted::Single => "write one word, or a text in quotes",
+            Wanted::List => "write `[a, b]`, or each element on a line of its own after `- `",
+            Wanted::Mapping => "write `key: value` on a line of its own, or `{key: value}`",
+        };
+        self.report(Diagnostic::new(Code::WrongType, message).at(span, format!("this is {found}")).help(help));
+    }
+}
+
+/// The shapes of a value.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Single,
+    List,
+    Mapping,
+}
+
+impl Wanted {
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Single => "a single value",
+            Self::List => "a list",
+            Self::Mapping => "a mapping of keys to values",
+        }
+    }
+}
+
+/// What is said right under a text that was refused.
+const fn refusal(code: Code) -> &'static str {
+    match code {
+        Code::InvalidDuration => "not a duration",
+        Code::InvalidObjective => "not an objective",
+        Code::InvalidName => "not a name",
+        Code::InvalidNumber => "not such a number",
+        Code::InvalidShare => "not a share of the budget",
+        Code::InvalidSize => "not a size",
+        Code::InvalidUrl => "not a URL to probe",
+        Code::InvalidStatus => "not a status",
+        Code::InvalidHeader => "cannot be sent",
+        Code::InvalidLabel => "not a label name",
+        _ => "refused",
     }
 }
 
@@ -307,6 +347,14 @@ pub(super) fn quoted(text: &str) -> String {
 /// Words as a sentence lists them.
 pub(super) fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Words as a sentence joins them: `a`, `b` and `c`.
+fn joined(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} and `{last}`", listed(first)),
+        words => listed(words),
+    }
 }
 
 /// The candidate that a typing error may have stood for.

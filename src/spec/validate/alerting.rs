@@ -41,7 +41,7 @@ struct MetaDraft {
 }
 
 /// Reads how alerts behave.
-pub(super) fn read(reader: &mut Reader, node: &Node, rules: RuleTiming) -> Draft {
+pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Draft {
     let Some(fields) = reader.fields(node, "`alerting`", &["min_failures", "windows", "page", "ticket"]) else {
         return Draft::default();
     };
@@ -63,7 +63,7 @@ pub(super) fn combine(reader: &mut Reader, file: &Draft, slo: &Draft, window: Du
     let windows = slo.windows.as_ref().or(file.windows.as_ref());
     for pair in windows.iter().flat_map(|(pairs, _)| pairs).filter(|pair| pair.long > window) {
         let message = format!("a long window of {} is longer than the SLO's window of {window}", pair.long);
-        let problem = Diagnostic::new(Code::InvalidPair, message).at(pair.span, "");
+        let problem = Diagnostic::new(Code::InvalidPair, message).at(pair.span, "this pair");
         reader.report(problem.help(format!("write a long window of at most `{window}`")));
     }
     let alerting = Alerting {
@@ -104,7 +104,7 @@ fn meta(reader: &mut Reader, node: &Node, what: &'static str) -> Option<MetaDraf
     })
 }
 
-fn pair(reader: &mut Reader, node: &Node, rules: RuleTiming) -> Option<WindowPair> {
+fn pair(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Option<WindowPair> {
     let fields = reader.fields(node, "a window pair", &["severity", "long", "short", "factor", "budget"])?;
     let words = [("page", Severity::Page), ("ticket", Severity::Ticket)];
     let severity =
@@ -116,7 +116,7 @@ fn pair(reader: &mut Reader, node: &Node, rules: RuleTiming) -> Option<WindowPai
     if pair.short >= pair.long {
         let message = format!("the short window of {} is not shorter than the long one of {}", pair.short, pair.long);
         let span = fields.get("short").map_or(pair.span, |node| node.span);
-        let problem = Diagnostic::new(Code::InvalidPair, message).at(span, "");
+        let problem = Diagnostic::new(Code::InvalidPair, message).at(span, "not shorter");
         reader.report(problem.help("write a short window of about a twelfth of the long one"));
         return None;
     }
@@ -124,12 +124,13 @@ fn pair(reader: &mut Reader, node: &Node, rules: RuleTiming) -> Option<WindowPai
 }
 
 /// A window of a pair, which must be a whole number of what it is summed from.
-fn window(reader: &mut Reader, fields: &Fields<'_>, key: &str, rules: RuleTiming) -> Option<Duration> {
+fn window(reader: &mut Reader, fields: &Fields<'_>, key: &str, rules: Option<RuleTiming>) -> Option<Duration> {
     let node = reader.require(fields, key)?;
     let window = reader.positive_duration(node, &format!("`{key}`"))?;
     let (step, source) = if window > LONGEST_FAST_WINDOW {
         (SLICE, "windows over 6h are made of 5-minute sums")
     } else {
+        let Some(rules) = rules else { return Some(window) };
         (rules.interval, "windows up to 6h are made of the increments of each rule interval")
     };
     if window.is_multiple_of(step) {
@@ -137,7 +138,7 @@ fn window(reader: &mut Reader, fields: &Fields<'_>, key: &str, rules: RuleTiming
     }
     let problem = Diagnostic::new(Code::InvalidPair, format!("a window of {window} is not a multiple of {step}"));
     let near = window.round_to(step);
-    reader.report(problem.at(node.span, "").help(format!("write `{near}`: {source}")));
+    reader.report(problem.at(node.span, format!("not a multiple of {step}")).help(format!("write `{near}`: {source}")));
     None
 }
 

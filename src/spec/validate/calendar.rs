@@ -31,7 +31,7 @@ pub(super) fn change(reader: &mut Reader, node: &Node) -> Option<Change> {
     if downtime > duration {
         let span = fields.get("downtime").map_or(fields.head(), |node| node.span);
         let message = format!("a downtime of {downtime} is longer than the change, which takes {duration}");
-        let problem = Diagnostic::new(Code::InvalidChange, message).at(span, "");
+        let problem = Diagnostic::new(Code::InvalidChange, message).at(span, "longer than the change");
         reader
             .report(problem.help("write the time that users notice as `downtime` and the whole change as `duration`"));
     }
@@ -49,8 +49,11 @@ pub(super) fn working_hours(reader: &mut Reader, node: &Node) -> Option<WorkingH
     if hours.from >= hours.to {
         let span = fields.get("to").map_or(fields.head(), |node| node.span);
         let problem = Diagnostic::new(Code::InvalidWorkingHours, "working hours end before they begin");
-        reader
-            .report(problem.at(span, "").help("write a `to` later than `from`; hours past midnight are not supported"));
+        reader.report(
+            problem
+                .at(span, "not later than `from`")
+                .help("write a `to` later than `from`; hours past midnight are not supported"),
+        );
         return None;
     }
     Some(hours)

@@ -22,19 +22,6 @@ const METHODS: [(&str, &Method); 7] = [
     ("OPTIONS", &Method::OPTIONS),
 ];
 
-/// Headers that nobody sends but to show a secret.
-const SECRET_HEADERS: [&str; 9] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-api-key",
-    "api-key",
-    "apikey",
-    "x-auth-token",
-    "x-access-token",
-    "private-token",
-];
-
 /// Headers that frame the message, which the client writes itself.
 const FRAMING_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
 
@@ -67,7 +54,8 @@ fn url(reader: &mut Reader, node: &Node) -> Option<Url> {
         help: "write a URL such as `https://app.example.com/health`".to_owned(),
     };
     let read = match Url::parse(text) {
-        Err(error) => Err(bad(format!("{} is not a URL: {error}", quoted(text)))),
+        // The URL itself is not quoted: it may hold a password.
+        Err(error) => Err(bad(format!("this is not a URL: {error}"))),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             Err(bad(format!("`{}` URLs cannot be probed", quoted(url.scheme()).trim_matches('`'))))
         }
@@ -79,7 +67,7 @@ fn url(reader: &mut Reader, node: &Node) -> Option<Url> {
     }
     reader.report(
         Diagnostic::new(Code::PlainSecret, "a user name or password stands in a URL")
-            .at(node.span, "shown to everybody who reads the file")
+            .at(node.span, "everybody who has the file can read it")
             .help("send it in a header: `headers: {Authorization: {env: NAME}}`"),
     );
     None
@@ -130,10 +118,10 @@ fn header_value(reader: &mut Reader, node: &Node, name: Option<&HeaderName>) -> 
         TextOrSecret::Secret(source) => return Some(HeaderText::Secret(source)),
         TextOrSecret::Text(text) => text,
     };
-    if name.is_some_and(|name| SECRET_HEADERS.contains(&name.as_str())) {
+    if name.is_some_and(|name| secret::is_secret_header(name.as_str())) {
         reader.report(
             Diagnostic::new(Code::PlainSecret, "a secret stands in the file")
-                .at(node.span, "shown to everybody who reads the file")
+                .at(node.span, "everybody who has the file can read it")
                 .help("write `{env: NAME}` or `{file: PATH}`, which name where the whole value is kept"),
         );
         return None;
@@ -196,7 +184,7 @@ fn body(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
         let text = reader.text(node, "a text of `contains`")?;
         if text.is_empty() {
             let problem = Diagnostic::new(Code::EmptyValue, "every body contains the empty text");
-            reader.report(problem.at(node.span, "").help("write a text that only the right page has"));
+            reader.report(problem.at(node.span, "always there").help("write a text that only the right page has"));
             return None;
         }
         Some(text.to_owned())
@@ -213,6 +201,6 @@ fn within(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option
 
 fn report_too_long(reader: &mut Reader, span: Span, within: Duration, timeout: Duration) {
     let message = format!("`within` is {within}, but the run is over after its timeout of {timeout}");
-    let problem = Diagnostic::new(Code::WithinTooLong, message).at(span, "");
+    let problem = Diagnostic::new(Code::WithinTooLong, message).at(span, "longer than the timeout");
     reader.report(problem.help(format!("write at most `{timeout}`, or a longer `timeout`")));
 }

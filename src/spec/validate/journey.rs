@@ -83,7 +83,7 @@ fn timeout(reader: &mut Reader, fields: &Fields<'_>, part: Part) -> Option<Optio
         && timeout > journey
     {
         let message = format!("the step may take {timeout}, but its journey is over after {journey}");
-        let problem = Diagnostic::new(Code::TimeoutTooLong, message).at(node.span, "");
+        let problem = Diagnostic::new(Code::TimeoutTooLong, message).at(node.span, "longer than the journey");
         reader.report(problem.help(format!("write at most `{journey}`, or a longer `timeout` of the probe")));
     }
     Some(Some(timeout))
@@ -94,7 +94,8 @@ fn action(reader: &mut Reader, fields: &Fields<'_>, timeout: Option<Duration>) -
     let (kind, node) = reader.one_of(fields, &["run", "http"])?;
     if kind == "http" {
         if let Some((node, _)) = env {
-            let problem = Diagnostic::new(Code::InvalidCommand, "a request has no environment").at(node.span, "");
+            let problem = Diagnostic::new(Code::InvalidCommand, "a request has no environment")
+                .at(node.span, "only commands have one");
             reader.report(problem.help("remove `env`; headers take `{env: NAME}` themselves"));
         }
         return http::read(reader, node, timeout).map(|http| StepAction::Http(Box::new(http)));
@@ -111,7 +112,7 @@ fn command(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
         reader.accept(node.span, Code::InvalidCommand, without_nul(word))
     })?;
     if words.first().is_some_and(String::is_empty) {
-        let problem = Diagnostic::new(Code::InvalidCommand, "the command has no program").at(node.span, "");
+        let problem = Diagnostic::new(Code::InvalidCommand, "the command has no program").at(node.span, "no program");
         reader.report(problem.help("write the program first, as in `[cf, push]`"));
         return None;
     }

@@ -6,19 +6,19 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::names::label;
 use crate::units::LabelName;
 
-use super::super::raw::{Entry, Node};
-use super::super::read::{Reader, quoted};
+use super::super::raw::{Entry, Node, Value};
+use super::super::read::{Complaint, Reader, quoted};
 
 /// The labels of a file, on `slo_info` and on every alert.
 pub(super) fn of_file(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
     let entries = reader.entries(node, "`labels`")?;
-    Some(collect(reader, entries, |reader, name, span| is_free(reader, name, span, &[])))
+    Some(collect(reader, entries, |reader, entry, name| is_label(reader, entry, name, &[])))
 }
 
 /// The labels of one kind of alert, which may rename their severity.
 pub(super) fn of_alerts(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
     let entries = reader.entries(node, "`labels`")?;
-    Some(collect(reader, entries, |reader, name, span| is_free(reader, name, span, &[label::SEVERITY])))
+    Some(collect(reader, entries, |reader, entry, name| is_label(reader, entry, name, &[label::SEVERITY])))
 }
 
 /// Annotations of one kind of alert.
@@ -30,22 +30,28 @@ pub(super) fn annotations(reader: &mut Reader, node: &Node) -> Option<BTreeMap<L
 fn collect(
     reader: &mut Reader,
     entries: &[Entry],
-    mut accepts: impl FnMut(&mut Reader, &LabelName, Span) -> bool,
+    accepts: impl Fn(&mut Reader, &Entry, &LabelName) -> bool,
 ) -> BTreeMap<LabelName, String> {
     let mut found = BTreeMap::new();
     for entry in entries {
-        let name = name(reader, &entry.key, entry.key_span).filter(|name| accepts(reader, name, entry.key_span));
+        let name = name(reader, &entry.key, entry.key_span).filter(|name| accepts(reader, entry, name));
         let text = reader.text(&entry.value, &format!("the value of {}", quoted(&entry.key)));
-        if text == Some("") {
-            let message = format!("the label {} is empty, which Prometheus takes for absent", quoted(&entry.key));
-            let problem = Diagnostic::new(Code::InvalidLabel, message).at(entry.value.span, "");
-            reader.report(problem.help("write a text, or leave the label out"));
-        }
         if let (Some(name), Some(text)) = (name, text) {
             found.insert(name, text.to_owned());
         }
     }
     found
+}
+
+/// Whether a label may be set, to this value.
+fn is_label(reader: &mut Reader, entry: &Entry, name: &LabelName, allowed: &[&str]) -> bool {
+    let is_empty = matches!(&entry.value.value, Value::Scalar(text) if text.is_empty());
+    if is_empty {
+        let problem = Diagnostic::new(Code::InvalidLabel, format!("the label `{name}` has the empty text"));
+        let problem = problem.at(entry.value.span, "Prometheus takes this for no label");
+        reader.report(problem.help("write a text, or leave the label out"));
+    }
+    is_free(reader, name, entry.key_span, allowed) && !is_empty
 }
 
 /// The labels that split an SLO into groups, each with its place.
@@ -67,7 +73,7 @@ pub(super) fn by(reader: &mut Reader, node: &Node) -> Option<Vec<(LabelName, Spa
 
 fn name(reader: &mut Reader, text: &str, span: Span) -> Option<LabelName> {
     let read = text.parse::<LabelName>().map_err(|error| {
-        let mut complaint = super::super::read::Complaint::from(error);
+        let mut complaint = Complaint::from(error);
         if text.chars().count() > 80 {
             complaint.message = format!("{} is not a label name", quoted(text));
         }

@@ -50,7 +50,8 @@ struct File<'a> {
     service: Option<Name>,
     labels: BTreeMap<LabelName, String>,
     window: Option<(Duration, Span)>,
-    rules: RuleTiming,
+    /// How the rules look; nothing if that could not be read.
+    rules: Option<RuleTiming>,
     gate: gate::Draft,
     alerting: alerting::Draft,
 }
@@ -72,6 +73,13 @@ pub(super) fn fleet(trees: &[Node]) -> (Fleet, Vec<Diagnostic>) {
     (fleet, reader.problems)
 }
 
+/// The places of secrets that should not stand in a file, so that no rendering shows them.
+pub(super) fn exposed_secrets(tree: &Node) -> Vec<Span> {
+    let mut found = Vec::new();
+    secret::exposed(tree, &mut found);
+    found
+}
+
 /// Reads what a file says for all its SLOs.
 fn file<'a>(reader: &mut Reader, tree: &'a Node) -> Option<File<'a>> {
     let fields = reader.fields(tree, "an SLO file", &KEYS)?;
@@ -79,7 +87,7 @@ fn file<'a>(reader: &mut Reader, tree: &'a Node) -> Option<File<'a>> {
     let service = reader.require(&fields, "service").and_then(|node| reader.name(node, "the name of a service"));
     let labels = fields.get("labels").and_then(|node| labels::of_file(reader, node)).unwrap_or_default();
     let window = fields.get("window").and_then(|node| slo::window(reader, node));
-    let rules = fields.get("rules").and_then(|node| rules::read(reader, node)).unwrap_or_default();
+    let rules = fields.get("rules").map_or(Some(RuleTiming::default()), |node| rules::read(reader, node));
     let gate = fields.get("gate").map(|node| gate::read(reader, node)).unwrap_or_default();
     let alerting = fields.get("alerting").map(|node| alerting::read(reader, node, rules)).unwrap_or_default();
     Some(File { fields, service, labels, window, rules, gate, alerting })
@@ -91,7 +99,7 @@ fn version(reader: &mut Reader, fields: &Fields<'_>) {
         None | Some(VERSION) => {}
         Some(other) => reader.report(
             Diagnostic::new(Code::UnknownValue, format!("the version {} is not known", quoted(other)))
-                .at(node.span, "")
+                .at(node.span, "unknown version")
                 .help(format!("write `{VERSION}`")),
         ),
     }

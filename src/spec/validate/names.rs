@@ -94,8 +94,8 @@ impl Catalog {
         }
         let known: Vec<&str> =
             self.probes.keys().filter(|(of, _)| *of == service).map(|(_, probe)| probe.as_str()).collect();
-        let mut problem =
-            Diagnostic::new(Code::UnknownProbe, format!("there is no probe {}", quoted(name.as_str()))).at(span, "");
+        let mut problem = Diagnostic::new(Code::UnknownProbe, format!("there is no probe {}", quoted(name.as_str())))
+            .at(span, "unknown probe");
         if let Some(near) = nearest(name.as_str(), &known) {
             problem = problem.help(format!("did you mean `{near}`?"));
         }
@@ -125,12 +125,15 @@ impl Catalog {
         );
     }
 
-    /// Reports each probe that no SLI names.
+    /// Reports each probe that no SLI names, unless errors may be the reason.
     pub(super) fn report_unused(&self, reader: &mut Reader) {
+        if !reader.problems.is_empty() {
+            return;
+        }
         for ((_, name), probe) in self.probes.iter().filter(|(_, probe)| !probe.is_used) {
             let message = format!("no SLO uses the probe `{name}`");
             let help = format!("write an SLO with `sli: {{probe: {name}}}`, or remove the probe");
-            reader.report(Diagnostic::new(Code::UnusedProbe, message).at(probe.span, "").help(help));
+            reader.report(Diagnostic::new(Code::UnusedProbe, message).at(probe.span, "never counted").help(help));
         }
     }
 }

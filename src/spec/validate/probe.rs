@@ -40,7 +40,7 @@ fn interval(reader: &mut Reader, node: &Node) -> Option<Duration> {
     let interval = reader.positive_duration(node, "`interval`")?;
     if interval < SHORTEST_INTERVAL {
         let problem = Diagnostic::new(Code::InvalidDuration, format!("an interval of {interval} is too short"));
-        reader.report(problem.at(node.span, "").help(format!("write at least `{SHORTEST_INTERVAL}`")));
+        reader.report(problem.at(node.span, "too often").help(format!("write at least `{SHORTEST_INTERVAL}`")));
         return None;
     }
     Some(interval)

@@ -39,7 +39,7 @@ fn interval(reader: &mut Reader, node: &Node) -> Option<Duration> {
         return Some(interval);
     }
     let problem = Diagnostic::new(Code::InvalidRules, format!("rules cannot be evaluated every {interval}"));
-    reader.report(problem.at(node.span, "").help(
+    reader.report(problem.at(node.span, "not such an interval").help(
         "write an interval from `1s` to `5m` that divides five minutes evenly, such as `15s`, `30s` or `1m`: long windows are made of 5-minute sums",
     ));
     None

@@ -2,11 +2,24 @@
 
 use std::path::PathBuf;
 
-use crate::diag::Code;
+use crate::diag::{Code, Span};
 
 use super::super::model::SecretSource;
 use super::super::raw::{Node, Value};
-use super::super::read::{Complaint, Reader};
+use super::super::read::{Complaint, Reader, quoted};
+
+/// Headers that nobody sends but to show a secret.
+const SECRET_HEADERS: [&str; 9] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
+    "apikey",
+    "x-auth-token",
+    "x-access-token",
+    "private-token",
+];
 
 /// What stands where a secret may stand.
 pub(super) enum TextOrSecret<'a> {
@@ -39,7 +52,40 @@ pub(super) fn variable(name: &str) -> Result<&str, Complaint> {
         return Ok(name);
     }
     Err(Complaint {
-        message: format!("{} cannot name an environment variable", super::super::read::quoted(name)),
+        message: format!("{} cannot name an environment variable", quoted(name)),
         help: "write letters, digits and `_`, and no digit first".to_owned(),
     })
+}
+
+/// Whether a header is sent to show a secret.
+pub(super) fn is_secret_header(name: &str) -> bool {
+    SECRET_HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header))
+}
+
+/// The places of secrets that stand in a file, whether or not the part around them could be read: values of
+/// secret headers, and URLs with a password.
+pub(super) fn exposed(node: &Node, found: &mut Vec<Span>) {
+    match &node.value {
+        Value::Null => {}
+        Value::Scalar(text) => {
+            let authority = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+            if authority.is_some_and(|authority| authority.contains('@')) {
+                found.push(node.span);
+            }
+        }
+        Value::List(nodes) => nodes.iter().for_each(|node| exposed(node, found)),
+        Value::Map(entries) => {
+            for entry in entries {
+                let is_secret = is_secret_header(&entry.key);
+                match &entry.value.value {
+                    Value::Scalar(_) if is_secret => found.push(entry.value.span),
+                    Value::List(nodes) if is_secret => {
+                        let texts = nodes.iter().filter(|node| matches!(node.value, Value::Scalar(_)));
+                        found.extend(texts.map(|node| node.span));
+                    }
+                    _ => exposed(&entry.value, found),
+                }
+            }
+        }
+    }
 }

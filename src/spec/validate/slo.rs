@@ -54,7 +54,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
         objective,
         window: length,
         sli,
-        rules: file.rules,
+        rules: file.rules?,
         alerting,
         gate: gate?,
         span: name_node?.span,
@@ -82,7 +82,7 @@ pub(super) fn window(reader: &mut Reader, node: &Node) -> Option<(Duration, Span
             format!("write a window from `{shortest}` to `{longest}`, such as `30d`"),
         )
     };
-    reader.report(Diagnostic::new(Code::InvalidWindow, message).at(node.span, "").help(help));
+    reader.report(Diagnostic::new(Code::InvalidWindow, message).at(node.span, "not such a window").help(help));
     None
 }
 
