@@ -21,5 +21,6 @@ pub mod diag;
 pub mod names;
 pub mod probe;
 pub mod promql;
+pub mod serve;
 pub mod spec;
 pub mod units;
