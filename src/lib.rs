@@ -19,6 +19,7 @@
 pub mod cli;
 pub mod diag;
 pub mod generate;
+pub mod history;
 pub mod names;
 pub mod probe;
 pub mod promql;

@@ -1,0 +1,34 @@
+# Everything that a person or a build machine does with this repository. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# The tests ask for nothing, so nothing may wait for an answer.
+CARGO := </dev/null cargo
+
+.PHONY: help
+help: ## Says what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+.PHONY: test
+test: peers ## Everything: formatting, lints, and every test against real servers
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) test --locked --doc
+	$(CARGO) test --locked --lib --bins
+	$(CARGO) test --locked --test all
+
+.PHONY: peers
+peers: ## Installs the programs that the tests run, where apt-get exists
+	@scripts/peers
+
+.PHONY: fmt
+fmt: ## Formats the source
+	$(CARGO) fmt
+
+.PHONY: deny
+deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
+	$(CARGO) deny --locked check

@@ -1,0 +1,74 @@
+//! History: what was counted, per SLO and slice of time.
+//!
+//! Whoever shows or judges budgets reads slices through [`History`] and does not know where they are kept.
+//! History never decides anything: it has no objective, and a slice in which nothing ran is missing, which is
+//! something other than a slice without bad events.
+
+mod memory;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use std::collections::BTreeMap;
+
+use crate::probe::outcome::Reason;
+use crate::slo::budget;
+use crate::units::{Duration, Name};
+
+pub use memory::Memory;
+
+/// Which SLO: names are unique per service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SloKey {
+    /// The service.
+    pub service: Name,
+    /// The SLO.
+    pub slo: Name,
+}
+
+impl fmt::Display for SloKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.service, self.slo)
+    }
+}
+
+/// One event of an SLI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The user got what was promised.
+    Good,
+    /// The user did not, for this reason.
+    Bad(Reason),
+}
+
+/// What one slice of time holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice {
+    /// The counts, in the form in which the mathematics takes them.
+    pub events: budget::Slice,
+    /// Bad events by reason, as far as the source knows reasons.
+    pub failures: BTreeMap<Reason, u64>,
+}
+
+/// Why a history could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The place where it is kept does not answer, with the reason.
+    #[error("the history cannot be read: {0}")]
+    Unavailable(String),
+}
+
+/// The slices of one SLO, in order of time, or why there are none.
+pub type Slices<'a> = Pin<Box<dyn Future<Output = Result<Vec<Slice>, HistoryError>> + Send + 'a>>;
+
+/// Where slices are kept.
+pub trait History: Send + Sync {
+    /// The length of every slice.
+    fn slice(&self) -> Duration;
+
+    /// The slices of `key` that end in (`after`, `until`], both in seconds of Unix time, in order of time.
+    ///
+    /// The slice that is still being filled ends in the future and is therefore not among those up to now.
+    fn slices<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Slices<'a>;
+}
