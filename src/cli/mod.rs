@@ -3,6 +3,8 @@
 mod check;
 mod demo;
 mod generate;
+mod load;
+mod output;
 mod serve;
 
 use std::process::ExitCode;

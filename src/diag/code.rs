@@ -34,6 +34,94 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A path that was given cannot be read: it does not exist, or permission is denied.
+    FileUnreadable = "file-unreadable", Error;
+    /// A directory that was given holds no `*.yaml` and no `*.yml` file.
+    NoSloFile = "no-slo-file", Error;
+    /// The file is larger than 1 MiB, which no SLO file is, and was not read.
+    FileTooLarge = "file-too-large", Error;
+    /// The file is not UTF-8 text.
+    NotUtf8 = "not-utf8", Error;
+    /// The file has no content besides comments.
+    EmptyFile = "empty-file", Error;
+    /// The text breaks the grammar of YAML, and nothing after that place was read.
+    InvalidYaml = "invalid-yaml", Error;
+    /// A file holds one YAML document; a `---` starts a second one.
+    SeveralDocuments = "several-documents", Error;
+    /// The file is nested more deeply, or unfolds to more values, than any SLO file; an alias bomb does.
+    TooComplex = "too-complex", Error;
+    /// A feature of YAML that SLO files do not use: tags, merge keys, keys that are lists or mappings.
+    YamlFeature = "yaml-feature", Error;
+    /// A key stands twice in one mapping, so that one of its values would be lost.
+    DuplicateKey = "duplicate-key", Error;
+    /// A key that means nothing at its place, usually a typing error.
+    UnknownKey = "unknown-key", Error;
+    /// A key without which its mapping has no meaning.
+    MissingKey = "missing-key", Error;
+    /// A key with no value, or an empty list where at least one element is needed.
+    EmptyValue = "empty-value", Error;
+    /// A list where a mapping is wanted, a text where a list is wanted, and the like.
+    WrongType = "wrong-type", Error;
+    /// Several keys of which exactly one may be given, such as the kinds of an SLI.
+    OneOf = "one-of", Error;
+    /// A word that is not among those its key accepts.
+    UnknownValue = "unknown-value", Error;
+    /// A number that is malformed or out of range.
+    InvalidNumber = "invalid-number", Error;
+    /// A name that is malformed: names become labels, file names and rule groups.
+    InvalidName = "invalid-name", Error;
+    /// A name that is already taken in the same service.
+    DuplicateName = "duplicate-name", Error;
+    /// A duration that is malformed, has no unit, or is out of range.
+    InvalidDuration = "invalid-duration", Error;
+    /// A share such as `25%` that is malformed or out of range.
+    InvalidShare = "invalid-share", Error;
+    /// A size such as `1MiB` that is malformed or out of range.
+    InvalidSize = "invalid-size", Error;
+    /// An objective that is no percentage strictly between 0 and 100.
+    InvalidObjective = "invalid-objective", Error;
+    /// A window outside of one hour to 90 days, or one that 5-minute sums do not fill.
+    InvalidWindow = "invalid-window", Error;
+    /// A label name or value that Prometheus would refuse.
+    InvalidLabel = "invalid-label", Error;
+    /// A label that the generated rules set themselves.
+    ReservedLabel = "reserved-label", Error;
+    /// A label that is set for all groups of an SLO and also tells its groups apart, which would merge them.
+    LabelConflict = "label-conflict", Error;
+    /// A timeout longer than what it stands in: the interval of its probe, or the timeout of its journey.
+    TimeoutTooLong = "timeout-too-long", Error;
+    /// A `within` longer than the timeout, which would never be the reason of a failure.
+    WithinTooLong = "within-too-long", Error;
+    /// A URL that cannot be probed.
+    InvalidUrl = "invalid-url", Error;
+    /// A request header that cannot be sent.
+    InvalidHeader = "invalid-header", Error;
+    /// A secret in the file itself; files are read by many people and end up in version control.
+    PlainSecret = "plain-secret", Error;
+    /// An expected status that is no status code, range of codes, or class such as `2xx`.
+    InvalidStatus = "invalid-status", Error;
+    /// A command, or a variable of its environment, that cannot be run or set.
+    InvalidCommand = "invalid-command", Error;
+    /// An SLI that names a probe which its service does not have.
+    UnknownProbe = "unknown-probe", Error;
+    /// PromQL that Prometheus would refuse, or that is not of the wanted kind.
+    InvalidPromql = "invalid-promql", Error;
+    /// Timing of rules with which sums over windows would not hold every event once.
+    InvalidRules = "invalid-rules", Error;
+    /// A window pair of `alerting.windows` that could not work.
+    InvalidPair = "invalid-pair", Error;
+    /// A gate that would open before it closes.
+    InvalidGate = "invalid-gate", Error;
+    /// A planned change whose downtime is longer than the change.
+    InvalidChange = "invalid-change", Error;
+    /// Working hours that hold no time, or a day or zone that does not exist.
+    InvalidWorkingHours = "invalid-working-hours", Error;
+    /// Working hours that are set in several files of one service.
+    DuplicateWorkingHours = "duplicate-working-hours", Error;
+    /// One file has more errors than anybody reads at once; the first are shown.
+    TooManyErrors = "too-many-errors", Error;
+    /// A probe that runs and feeds no SLO.
+    UnusedProbe = "unused-probe", Warning;
     /// No page pair of the SLO can fire, so nobody would be called.
     NoPagePair = "no-page-pair", Error;
     /// `resume_at` is more than the whole budget, so a closed gate would never open.

@@ -6,6 +6,7 @@
 
 mod code;
 pub mod json;
+mod place;
 pub mod render;
 
 pub use code::Code;
@@ -39,6 +40,16 @@ impl Sources {
     #[must_use]
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.0.get(id.0 as usize)
+    }
+
+    /// Blanks a stretch of a file out, so that no rendering shows it: a secret that should not stand there.
+    /// Lengths and line breaks stay.
+    pub fn redact(&mut self, span: Span) {
+        let Some(source) = self.0.get_mut(span.source.0 as usize) else { return };
+        let Some(secret) = source.text.get(span.start..span.end) else { return };
+        let blank: String =
+            secret.bytes().map(|b| if matches!(b, b'\n' | b'\r') { char::from(b) } else { '*' }).collect();
+        source.text.replace_range(span.start..span.end, &blank);
     }
 
     /// Every file with its number, in the order in which they were added.

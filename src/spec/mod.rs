@@ -1,2 +1,101 @@
 //! The only place that reads SLO files: text → raw → validated model.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `source` | paths and directories → texts, within bounds |
+//! | `raw` | text → a tree that keeps every word and its place |
+//! | `read` | the tree seen with a type in mind |
+//! | `validate` | the tree → [`model`], collecting every error |
+//! | [`model`] | what the files mean, with no string left that still has to be read |
+
 pub mod model;
+mod raw;
+mod read;
+mod source;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::diag::{Code, Diagnostic, Level, SourceId, Sources};
+
+/// How many errors of one file are kept; a file that is no SLO file at all has one for each line.
+const MAX_ERRORS_PER_FILE: usize = 100;
+
+/// What a set of paths holds: the files, what they mean, and everything that is to be said about them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The files that were read, for rendering. What should have been a secret is blanked out in them.
+    pub sources: Sources,
+    /// What the files mean; incomplete if there are errors.
+    pub fleet: model::Fleet,
+    /// What was found, in order of the files and of the places in them.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether anything is wrong, so that the fleet must not be used.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
+    }
+
+    /// Whether a path could not be read at all, which is a mistake of the caller rather than of a file.
+    #[must_use]
+    pub fn has_unreadable(&self) -> bool {
+        let is_unreadable = |code| matches!(code, Code::FileUnreadable | Code::NoSloFile);
+        self.diagnostics.iter().any(|diagnostic| is_unreadable(diagnostic.code))
+    }
+}
+
+/// Reads SLO files. A directory stands for each `*.yaml` and `*.yml` directly in it, `-` for standard input.
+///
+/// It never fails: whatever is wrong, with a path or in a file, becomes a diagnostic.
+#[must_use]
+pub fn load(paths: &[PathBuf]) -> Loaded {
+    let mut problems = Vec::new();
+    let mut sources = source::read_all(paths, &mut problems);
+    let mut trees = Vec::new();
+    for (id, source) in sources.iter() {
+        trees.extend(raw::parse(id, &source.text, &mut problems));
+    }
+    let (fleet, found) = validate::fleet(&trees);
+    problems.extend(found);
+    for secret in trees.iter().flat_map(validate::exposed_secrets) {
+        sources.redact(secret);
+    }
+    let diagnostics = within_bounds(in_order(problems), &sources);
+    Loaded { sources, fleet, diagnostics }
+}
+
+/// Orders diagnostics by place, those without one first, and drops those that an alias repeats.
+fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    problems.sort_by_key(|problem| problem.primary.as_ref().map(|label| label.span));
+    problems.dedup();
+    problems
+}
+
+/// Keeps the first errors of each file and says how many more there are.
+fn within_bounds(problems: Vec<Diagnostic>, sources: &Sources) -> Vec<Diagnostic> {
+    let mut counts: BTreeMap<SourceId, usize> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for problem in problems {
+        let source = problem.primary.as_ref().map(|label| label.span.source);
+        let count = source.map_or(0, |id| {
+            let count = counts.entry(id).or_default();
+            *count += 1;
+            *count
+        });
+        if count <= MAX_ERRORS_PER_FILE {
+            kept.push(problem);
+        }
+    }
+    for (id, count) in counts {
+        let more = count.saturating_sub(MAX_ERRORS_PER_FILE);
+        if let Some(source) = sources.get(id).filter(|_| more > 0) {
+            let message = format!("`{}` has {more} more problems", source.path);
+            kept.push(Diagnostic::new(Code::TooManyErrors, message).help("mend the first ones and check again"));
+        }
+    }
+    kept
+}

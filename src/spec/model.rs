@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use crate::diag::Span;
@@ -28,6 +30,36 @@ pub struct Service {
     pub probes: BTreeMap<Name, Probe>,
     /// The SLOs by name.
     pub slos: BTreeMap<Name, Slo>,
+    /// What planned changes cost, by name.
+    pub changes: BTreeMap<Name, Change>,
+    /// When people are at work, if a file says it.
+    pub working_hours: Option<WorkingHours>,
+}
+
+/// What a planned change costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its name, unique in the service.
+    pub name: Name,
+    /// How long the service is down while it runs, at most its duration.
+    pub downtime: Duration,
+    /// How long it takes.
+    pub duration: Duration,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// When people are at work: the same hours on each of some days of the week.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkingHours {
+    /// The days, from Monday to Sunday, at least one.
+    pub days: Vec<Weekday>,
+    /// When work begins, in local time.
+    pub from: Time,
+    /// When it ends on the same day, later than it begins.
+    pub to: Time,
+    /// The zone of both.
+    pub timezone: TimeZone,
 }
 
 /// One service level objective.

@@ -1,0 +1,28 @@
+//! What commands write: results to standard output, messages to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::Exit;
+
+/// Writes results to standard output and gives `exit`. A reader that went away has seen enough, which is no
+/// failure; a full disk is one.
+pub(super) fn results(text: &str, exit: Exit) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            messages(&format!("burndown: cannot write to standard output: {error}\n"));
+            Exit::Usage
+        }
+        _ => exit,
+    }
+}
+
+/// Writes messages to standard error; there is nowhere to say that this failed.
+pub(super) fn messages(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether what goes to `stream` may be coloured: a terminal reads it, and nobody set `NO_COLOR`.
+pub(super) fn may_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

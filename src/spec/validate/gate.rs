@@ -1,0 +1,84 @@
+//! `gate`: when deployments stop and go on. A file sets it for all its SLOs, and each SLO may override it
+//! field by field.
+
+use rust_decimal::Decimal;
+
+use crate::diag::{Code, Diagnostic, Span};
+use crate::units::Duration;
+
+use super::super::model::{BudgetAmount, Gate, OnUnknown};
+use super::super::raw::Node;
+use super::super::read::{Complaint, Reader, quoted};
+
+/// What one place of a file says about the gate.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Draft {
+    close_at: Option<(BudgetAmount, Span)>,
+    resume_at: Option<(BudgetAmount, Span)>,
+    on_unknown: Option<OnUnknown>,
+}
+
+/// Reads a gate.
+pub(super) fn read(reader: &mut Reader, node: &Node) -> Draft {
+    let Some(fields) = reader.fields(node, "`gate`", &["close_at", "resume_at", "on_unknown"]) else {
+        return Draft::default();
+    };
+    let words = [("hold", OnUnknown::Hold), ("allow", OnUnknown::Allow)];
+    Draft {
+        close_at: fields.get("close_at").and_then(|node| amount(reader, node, "`close_at`")),
+        resume_at: fields.get("resume_at").and_then(|node| amount(reader, node, "`resume_at`")),
+        on_unknown: fields.get("on_unknown").and_then(|node| reader.choice(node, "`on_unknown`", &words)),
+    }
+}
+
+/// The gate of an SLO: what it says itself, else what its file says, else the usual. How a share compares to a
+/// time depends on the budget, so only amounts of one kind are compared here.
+pub(super) fn combine(reader: &mut Reader, file: Draft, slo: Draft) -> Option<Gate> {
+    let close = slo.close_at.or(file.close_at);
+    let resume = slo.resume_at.or(file.resume_at);
+    let close_at = close.map_or(BudgetAmount::Time(Duration::ZERO), |(amount, _)| amount);
+    let resume_at = resume.map_or(BudgetAmount::Time(Duration::from_mins(10)), |(amount, _)| amount);
+    let is_upside_down = match (close_at, resume_at) {
+        (BudgetAmount::Time(close), BudgetAmount::Time(resume)) => resume < close,
+        (BudgetAmount::Share(close), BudgetAmount::Share(resume)) => resume < close,
+        _ => false,
+    };
+    if let Some((_, span)) = resume.or(close).filter(|_| is_upside_down) {
+        reader.report(
+            Diagnostic::new(Code::InvalidGate, "`resume_at` is less than `close_at`")
+                .at(span, "the gate would open and close at once")
+                .help("write a `resume_at` of at least `close_at`; without one it is `10m`"),
+        );
+        return None;
+    }
+    let on_unknown = slo.on_unknown.or(file.on_unknown).unwrap_or_default();
+    Some(Gate { close_at, resume_at, on_unknown, resume_span: resume.map(|(_, span)| span) })
+}
+
+fn amount(reader: &mut Reader, node: &Node, what: &str) -> Option<(BudgetAmount, Span)> {
+    let text = reader.text(node, what)?;
+    let amount = if text.ends_with('%') {
+        BudgetAmount::Share(reader.accept(node.span, Code::InvalidShare, share(text))?)
+    } else {
+        BudgetAmount::Time(reader.duration(node, what)?)
+    };
+    Some((amount, node.span))
+}
+
+/// A share such as `25%` as a ratio, from 0 to 1.
+pub(super) fn share(text: &str) -> Result<Decimal, Complaint> {
+    let number = text.strip_suffix('%').and_then(|number| Decimal::from_str_exact(number).ok());
+    match number {
+        Some(percent) if (Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&percent) => {
+            Ok((percent / Decimal::ONE_HUNDRED).normalize())
+        }
+        Some(_) => Err(Complaint {
+            message: format!("a share of {} is out of range", quoted(text)),
+            help: "write a share from `0%` to `100%`".to_owned(),
+        }),
+        None => Err(Complaint {
+            message: format!("{} is not a share", quoted(text)),
+            help: "write a percentage such as `25%`".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,162 @@
+//! Raw → model: reads every file of a set, collects every error, and builds the fleet.
+//!
+//! One module per part of the file format. Services come together from several files, so names are claimed
+//! and probes are looked up across all of them: probes are read first, then SLOs. No mathematics here.
+
+mod alerting;
+mod calendar;
+mod gate;
+mod http;
+mod journey;
+mod labels;
+mod names;
+mod probe;
+mod rules;
+mod secret;
+mod slo;
+
+use std::collections::BTreeMap;
+
+use crate::diag::{Code, Diagnostic, Span};
+use crate::units::{Duration, LabelName, Name};
+
+use self::names::{Catalog, Kind};
+use super::model::{Fleet, RuleTiming, Service};
+use super::raw::Node;
+use super::read::{Fields, Reader, quoted};
+
+/// The keys of a file.
+const KEYS: [&str; 11] = [
+    "version",
+    "service",
+    "labels",
+    "window",
+    "probes",
+    "slos",
+    "gate",
+    "rules",
+    "alerting",
+    "changes",
+    "working_hours",
+];
+
+/// The version of the format that is read.
+const VERSION: &str = "burndown/v1";
+
+/// What a file says for all its SLOs.
+struct File<'a> {
+    fields: Fields<'a>,
+    /// The service; nothing if it could not be read.
+    service: Option<Name>,
+    labels: BTreeMap<LabelName, String>,
+    window: Option<(Duration, Span)>,
+    /// How the rules look; nothing if that could not be read.
+    rules: Option<RuleTiming>,
+    gate: gate::Draft,
+    alerting: alerting::Draft,
+}
+
+/// Reads the trees of all files into one fleet, with everything that is wrong in them.
+pub(super) fn fleet(trees: &[Node]) -> (Fleet, Vec<Diagnostic>) {
+    let mut reader = Reader::default();
+    let mut catalog = Catalog::default();
+    let mut fleet = Fleet::default();
+    let files: Vec<File<'_>> = trees.iter().filter_map(|tree| file(&mut reader, tree)).collect();
+    for file in &files {
+        probes(&mut reader, file, &mut catalog, &mut fleet);
+        planning(&mut reader, file, &mut catalog, &mut fleet);
+    }
+    for file in &files {
+        slos(&mut reader, file, &mut catalog, &mut fleet);
+    }
+    catalog.report_unused(&mut reader);
+    (fleet, reader.problems)
+}
+
+/// The places of secrets that should not stand in a file, so that no rendering shows them.
+pub(super) fn exposed_secrets(tree: &Node) -> Vec<Span> {
+    let mut found = Vec::new();
+    secret::exposed(tree, &mut found);
+    found
+}
+
+/// Reads what a file says for all its SLOs.
+fn file<'a>(reader: &mut Reader, tree: &'a Node) -> Option<File<'a>> {
+    let fields = reader.fields(tree, "an SLO file", &KEYS)?;
+    version(reader, &fields);
+    let service = reader.require(&fields, "service").and_then(|node| reader.name(node, "the name of a service"));
+    let labels = fields.get("labels").and_then(|node| labels::of_file(reader, node)).unwrap_or_default();
+    let window = fields.get("window").and_then(|node| slo::window(reader, node));
+    let rules = fields.get("rules").map_or(Some(RuleTiming::default()), |node| rules::read(reader, node));
+    let gate = fields.get("gate").map(|node| gate::read(reader, node)).unwrap_or_default();
+    let alerting = fields.get("alerting").map(|node| alerting::read(reader, node, rules)).unwrap_or_default();
+    Some(File { fields, service, labels, window, rules, gate, alerting })
+}
+
+fn version(reader: &mut Reader, fields: &Fields<'_>) {
+    let Some(node) = reader.require(fields, "version") else { return };
+    match reader.text(node, "the version") {
+        None | Some(VERSION) => {}
+        Some(other) => reader.report(
+            Diagnostic::new(Code::UnknownValue, format!("the version {} is not known", quoted(other)))
+                .at(node.span, "unknown version")
+                .help(format!("write `{VERSION}`")),
+        ),
+    }
+}
+
+/// The service that a file belongs to, if its name could be read.
+fn service<'f>(file: &File<'_>, fleet: &'f mut Fleet) -> Option<&'f mut Service> {
+    let name = file.service.clone()?;
+    let new = || Service {
+        name: name.clone(),
+        probes: BTreeMap::new(),
+        slos: BTreeMap::new(),
+        changes: BTreeMap::new(),
+        working_hours: None,
+    };
+    Some(fleet.services.entry(name.clone()).or_insert_with(new))
+}
+
+/// The elements of one of the file's lists.
+fn elements<'a>(reader: &mut Reader, file: &File<'a>, key: &str) -> &'a [Node] {
+    file.fields.get(key).and_then(|node| reader.list(node, &format!("`{key}`"))).unwrap_or_default()
+}
+
+fn probes(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: &mut Fleet) {
+    for node in elements(reader, file, "probes") {
+        let probe = probe::read(reader, node, file.service.as_ref(), catalog);
+        if let (Some(service), Some(probe)) = (service(file, fleet), probe) {
+            service.probes.entry(probe.name.clone()).or_insert(probe);
+        }
+    }
+}
+
+fn planning(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: &mut Fleet) {
+    for node in elements(reader, file, "changes") {
+        let change = calendar::change(reader, node);
+        let Some(change) = change else { continue };
+        catalog.claim(reader, Kind::Change, file.service.as_ref(), &change.name, change.span);
+        if let Some(service) = service(file, fleet) {
+            service.changes.entry(change.name.clone()).or_insert(change);
+        }
+    }
+    let Some(node) = file.fields.get("working_hours") else { return };
+    let hours = calendar::working_hours(reader, node);
+    let span = file.fields.key_span("working_hours").unwrap_or(node.span);
+    catalog.claim_working_hours(reader, file.service.as_ref(), span);
+    if let Some(service) = service(file, fleet) {
+        service.working_hours = service.working_hours.take().or(hours);
+    }
+}
+
+fn slos(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: &mut Fleet) {
+    for node in elements(reader, file, "slos") {
+        let slo = slo::read(reader, node, file, catalog);
+        if let (Some(service), Some(slo)) = (service(file, fleet), slo) {
+            service.slos.entry(slo.name.clone()).or_insert(slo);
+        }
+    }
+    // A file may hold only defaults that another one uses; its service exists all the same.
+    let _ = service(file, fleet);
+}
