@@ -34,7 +34,7 @@ enum Output {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let loaded = load::load(&arguments.paths);
+    let loaded = load::load(&arguments.paths).loaded;
     let summary = Summary::of(&loaded);
     let text = match arguments.output {
         Output::Human => human(&loaded, &summary),

@@ -4,26 +4,38 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::diag::{Diagnostic, Level, render};
+use crate::slo::Plan;
 use crate::spec::{self, Loaded};
 
 use super::{Exit, output};
+
+/// SLO files with their plan.
+pub(super) struct Planned {
+    /// The files and what they say.
+    pub loaded: Loaded,
+    /// What that means; to be used only if no diagnostic is an error.
+    pub plan: Plan,
+}
 
 /// Reads files and gathers everything there is to say about them.
 ///
 /// Rooms that look at a valid fleet add their diagnostics here, so that `check` shows what `generate` and
 /// `serve` refuse.
-pub(super) fn load(paths: &[PathBuf]) -> Loaded {
-    spec::load(paths)
+pub(super) fn load(paths: &[PathBuf]) -> Planned {
+    let mut loaded = spec::load(paths);
+    let (plan, findings) = Plan::of(&loaded.fleet);
+    loaded.diagnostics.extend(findings);
+    Planned { loaded, plan }
 }
 
 /// Reads files that a command is about to use. Errors and warnings go to standard error; errors end the
 /// command.
-#[expect(dead_code, reason = "for the commands that use a fleet, which are not there yet")]
-pub(super) fn usable(paths: &[PathBuf]) -> Result<Loaded, Exit> {
-    let loaded = load(paths);
+pub(super) fn planned(paths: &[PathBuf]) -> Result<Planned, Exit> {
+    let planned = load(paths);
+    let loaded = &planned.loaded;
     let worth_saying: Vec<Diagnostic> =
         loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level != Level::Note).cloned().collect();
     let colour = output::may_colour(&io::stderr());
     output::messages(&render::render(&worth_saying, &loaded.sources, colour));
-    if loaded.has_errors() { Err(Exit::Usage) } else { Ok(loaded) }
+    if loaded.has_errors() { Err(Exit::Usage) } else { Ok(planned) }
 }

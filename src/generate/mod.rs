@@ -7,6 +7,7 @@ mod alerts;
 mod increments;
 mod proofs;
 mod rules;
+mod scenario;
 mod template;
 pub mod write;
 mod yaml;
@@ -52,7 +53,7 @@ impl Kind {
 /// Everything that a plan gives of the wanted kinds, in order of path.
 ///
 /// # Errors
-/// [`yaml::Error`] if a file cannot be put into YAML, which no valid plan causes.
+/// [`Error`] if a file cannot be put into YAML, which no valid plan causes.
 pub fn generate(plan: &Plan, kinds: &[Kind]) -> Result<Vec<Artifact>, Error> {
     let mut artifacts = Vec::new();
     for (service, slos) in &plan.services {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::Artifact;
+use super::{Artifact, Kind};
 
 /// Why files could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +27,11 @@ pub enum Stale {
 }
 
 /// Writes every artifact below `root`: first all of them beside their places, then each renamed into place, so
-/// that a full disk leaves the earlier files untouched. Files of before that are no longer generated go away.
+/// that a full disk leaves the earlier files untouched.
 ///
 /// # Errors
 /// The first file or directory that cannot be written.
-pub fn write(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Result<(), Error> {
+pub fn write(root: &Path, artifacts: &[Artifact]) -> Result<(), Error> {
     let mut staged = Vec::new();
     for artifact in artifacts {
         let path = root.join(&artifact.path);
@@ -43,10 +43,15 @@ pub fn write(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Resul
     for (file, path) in staged {
         file.persist(&path).map_err(|error| Error { path, source: error.error })?;
     }
-    for path in left_over(root, directories, artifacts) {
-        std::fs::remove_file(&path).map_err(|source| Error { path, source })?;
-    }
     Ok(())
+}
+
+/// Removes files.
+///
+/// # Errors
+/// The first file that cannot be removed.
+pub fn remove(paths: &[PathBuf]) -> Result<(), Error> {
+    paths.iter().try_for_each(|path| std::fs::remove_file(path).map_err(|source| Error { path: path.clone(), source }))
 }
 
 /// Writes `text` to a temporary file beside `path`.
@@ -73,7 +78,7 @@ fn readable(builder: &mut tempfile::Builder<'_, '_>) {
 
 /// How the files below `root` differ from the artifacts; empty if they are fresh.
 #[must_use]
-pub fn stale(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Vec<Stale> {
+pub fn stale(root: &Path, kinds: &[Kind], artifacts: &[Artifact]) -> Vec<Stale> {
     let differs = artifacts.iter().filter_map(|artifact| {
         let path = root.join(&artifact.path);
         match std::fs::read(&path) {
@@ -82,14 +87,15 @@ pub fn stale(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Vec<S
             Err(_) => Some(Stale::Missing(path)),
         }
     });
-    differs.chain(left_over(root, directories, artifacts).into_iter().map(Stale::Left)).collect()
+    differs.chain(left_over(root, kinds, artifacts).into_iter().map(Stale::Left)).collect()
 }
 
 /// Files that an earlier run generated and this one does not. A file without our header is somebody else's.
-fn left_over(root: &Path, directories: &[&str], artifacts: &[Artifact]) -> Vec<PathBuf> {
+#[must_use]
+pub fn left_over(root: &Path, kinds: &[Kind], artifacts: &[Artifact]) -> Vec<PathBuf> {
     let mut paths = Vec::new();
-    for directory in directories {
-        let Ok(entries) = std::fs::read_dir(root.join(directory)) else { continue };
+    for kind in kinds {
+        let Ok(entries) = std::fs::read_dir(root.join(kind.directory())) else { continue };
         paths.extend(entries.flatten().map(|entry| entry.path()));
     }
     paths.retain(|path| {

@@ -4,9 +4,11 @@
 //! What promtool refuses is refused here, so that a generated file always loads.
 
 pub mod build;
+mod example;
 mod query;
 mod selector;
 
+pub use example::Labels;
 pub use query::Query;
 pub use selector::{Selector, quote};
 

@@ -150,6 +150,13 @@ impl SloPlan {
         }
     }
 
+    /// Whether recorded counts of that tier decide the budget: those of a query come from its own metrics in the fast
+    /// tier.
+    #[must_use]
+    pub fn can_feed_budget(&self, tier: Tier) -> bool {
+        tier == Tier::Slow || self.counts_failures()
+    }
+
     /// How old the newest slice of an SLO may be before the SLO is unknown.
     #[must_use]
     pub fn stale_after(&self) -> Duration {
