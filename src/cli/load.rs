@@ -18,7 +18,6 @@ pub(super) fn load(paths: &[PathBuf]) -> Loaded {
 
 /// Reads files that a command is about to use. Errors and warnings go to standard error; errors end the
 /// command.
-#[expect(dead_code, reason = "for the commands that use a fleet, which are not there yet")]
 pub(super) fn usable(paths: &[PathBuf]) -> Result<Loaded, Exit> {
     let loaded = load(paths);
     let worth_saying: Vec<Diagnostic> =
