@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod generate;
 mod load;
+mod logging;
 mod output;
 mod serve;
 

@@ -57,7 +57,7 @@ impl Daemon {
             .await
             .map_err(|(address, error)| StartError::Listen { address, error })?;
         for address in server.addresses() {
-            tracing::info!(%address, "listening");
+            tracing::info!(%address, "listening on http://{address}/");
         }
         let mut recorders: Vec<Arc<dyn Recorder>> = vec![metrics, Arc::new(StateLog::default())];
         recorders.extend(options.recorders);

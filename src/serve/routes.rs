@@ -39,7 +39,7 @@ impl App {
 }
 
 /// The answer to a request that came in over a listener on `loopback` or elsewhere.
-pub(super) fn answer<B: Body>(app: &App, loopback: bool, request: &Request<B>) -> Response<AnyBody> {
+pub(super) async fn answer<B: Body>(app: &App, loopback: bool, request: &Request<B>) -> Response<AnyBody> {
     if loopback && !is_local(request) {
         return plain(StatusCode::FORBIDDEN, "This server only answers to names of this machine.\n");
     }

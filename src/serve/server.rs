@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -126,9 +128,9 @@ impl Listener {
         graceful: &GracefulShutdown,
     ) -> impl Future<Output = ()> + Send + use<> {
         let (app, loopback) = (Arc::clone(&self.app), self.loopback);
-        let service = service_fn(move |request| {
-            let answer = routes::answer(&app, loopback, &request);
-            async move { Ok::<_, Infallible>(answer) }
+        let service = service_fn(move |request: Request<Incoming>| {
+            let app = Arc::clone(&app);
+            async move { Ok::<_, Infallible>(routes::answer(&app, loopback, &request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
