@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::signals::Signals;
 use super::{Exit, load, logging};
 use crate::probe::{Grace, Prober, ProberError};
 use crate::serve::{Daemon, Options, StartError};
@@ -74,8 +74,12 @@ fn failed(error: &ServeError) -> Exit {
 /// Serves until the first signal, then stops gracefully; a second signal ends it at once.
 async fn serve(fleet: &Fleet, arguments: &Arguments) -> Result<Exit, ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
-    let options =
-        Options { listen: arguments.listen.clone(), location: arguments.location.clone(), recorders: Vec::new() };
+    let options = Options {
+        listen: arguments.listen.clone(),
+        location: arguments.location.clone(),
+        recorders: Vec::new(),
+        board: None,
+    };
     let daemon = Daemon::start(fleet, Prober::system()?, options).await?;
     let signal = signals.next().await;
     tracing::info!(signal, "stopping; a second signal stops at once");
@@ -87,26 +91,6 @@ async fn serve(fleet: &Fleet, arguments: &Arguments) -> Result<Exit, ServeError>
         signal = signals.next() => {
             tracing::warn!(signal, "stopped at once");
             Ok(Exit::Failure)
-        }
-    }
-}
-
-/// The signals that ask a process to end.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// The name of the next signal.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
         }
     }
 }

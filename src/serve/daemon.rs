@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::board::Board;
 use super::metrics::Metrics;
 use super::routes::App;
 use super::server::Server;
@@ -20,6 +21,8 @@ pub struct Options {
     pub location: Option<Name>,
     /// Who takes every finished run, besides metrics and log.
     pub recorders: Vec<Arc<dyn Recorder>>,
+    /// The board to show, where somebody keeps a history.
+    pub board: Option<Board>,
 }
 
 /// Why a service does not start.
@@ -52,7 +55,7 @@ impl Daemon {
     pub async fn start(fleet: &Fleet, prober: Prober, options: Options) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(fleet, options.location.as_ref()));
         let probes = fleet.services.values().map(|service| service.probes.len()).sum();
-        let app = Arc::new(App::new(Arc::clone(&metrics), probes));
+        let app = Arc::new(App::new(Arc::clone(&metrics), probes, options.board));
         let server = Server::start(&options.listen, &app)
             .await
             .map_err(|(address, error)| StartError::Listen { address, error })?;

@@ -1,14 +1,19 @@
-//! Which path answers what. Every answer is made at once or written while it is sent; none takes a target.
+//! Which path answers what. Every answer is made from what is kept here or written while it is sent; none takes
+//! a target.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Body;
 use tokio::sync::Semaphore;
 
+use super::board::{self, Board};
 use super::body::{AnyBody, streamed, whole};
 use super::exposition::Format;
 use super::metrics::Metrics;
@@ -22,14 +27,16 @@ pub(super) struct App {
     pub(super) metrics: Arc<Metrics>,
     /// How many probes there are.
     pub(super) probes: usize,
+    /// The board, where there is a history to show.
+    board: Option<Board>,
     ready: AtomicBool,
     scrapes: Arc<Semaphore>,
 }
 
 impl App {
     /// An app that is not ready yet.
-    pub(super) fn new(metrics: Arc<Metrics>, probes: usize) -> Self {
-        Self { metrics, probes, ready: AtomicBool::new(false), scrapes: Arc::new(Semaphore::new(SCRAPES)) }
+    pub(super) fn new(metrics: Arc<Metrics>, probes: usize, board: Option<Board>) -> Self {
+        Self { metrics, probes, board, ready: AtomicBool::new(false), scrapes: Arc::new(Semaphore::new(SCRAPES)) }
     }
 
     /// Says whether probes are being run.
@@ -51,7 +58,11 @@ pub(super) async fn answer<B: Body>(app: &App, loopback: bool, request: &Request
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
-    match request.uri().path() {
+    let path = request.uri().path();
+    if let Some(answer) = on_board(app, path).await {
+        return answer;
+    }
+    match path {
         "/" => landing(app),
         "/metrics" => metrics(app, request.headers()),
         "/-/healthy" => plain(StatusCode::OK, "burndown is healthy.\n"),
@@ -89,6 +100,27 @@ fn metrics(app: &App, headers: &HeaderMap) -> Response<AnyBody> {
         metrics.encode(format, writer)
     });
     respond(StatusCode::OK, format.content_type(), body)
+}
+
+/// What the board has under a path, if there is a board.
+async fn on_board(app: &App, path: &str) -> Option<Response<AnyBody>> {
+    let board = app.board.as_ref()?;
+    let now = jiff::Timestamp::now().as_second();
+    let (content_type, text) = match path {
+        "/" => ("text/html; charset=utf-8", board.page(now).await.ok()),
+        "/board.js" => ("text/javascript; charset=utf-8", Some(board::SCRIPT.to_owned())),
+        "/api/v1/slos" => ("application/json", serde_json::to_string(&board.states(now).await).ok()),
+        _ => return None,
+    };
+    let Some(text) = text else {
+        return Some(plain(StatusCode::INTERNAL_SERVER_ERROR, "The board cannot be shown.\n"));
+    };
+    let mut answer = respond(StatusCode::OK, content_type, whole(text));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(board::CONTENT_SECURITY_POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Some(answer)
 }
 
 fn landing(app: &App) -> Response<AnyBody> {

@@ -5,22 +5,28 @@
 
 mod chart;
 mod page;
-mod words;
-
 pub mod state;
+pub mod words;
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::history::History;
 use crate::slo::{Plan, SloPlan};
 use state::{SloState, States};
 
-/// The script of the page. It is served from this server, so that the page needs no inline script.
-pub const SCRIPT: &str = include_str!("board.js");
+/// The script of the page, a file of its own so that the page may forbid every other script.
+pub(super) const SCRIPT: &str = include_str!("board.js");
 
 /// What the page may load: its own styles and script, and nothing from anywhere else.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
+pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+impl fmt::Debug for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Board").field("slos", &self.slos.len()).finish_non_exhaustive()
+    }
+}
 
 /// The board of a plan over a history.
 #[derive(Clone)]
@@ -37,13 +43,17 @@ impl Board {
     }
 
     /// The state of every SLO at `now`, in seconds of Unix time; what needs attention comes first.
+    ///
+    /// More exactly at the end of the last slice that is complete: one that is still being filled would count as
+    /// time that was not observed.
     pub async fn states(&self, now: i64) -> States {
+        let at = now.saturating_sub(now.rem_euclid(state::seconds(self.history.slice()).max(1)));
         let mut slos = Vec::with_capacity(self.slos.len());
         for plan in self.slos.iter() {
-            slos.push(SloState::read(plan, self.history.as_ref(), now).await);
+            slos.push(SloState::read(plan, self.history.as_ref(), at).await);
         }
         slos.sort_by(SloState::by_attention);
-        States { at: now, slos }
+        States { at, slos }
     }
 
     /// The page at `now`, in seconds of Unix time.

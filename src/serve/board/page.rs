@@ -13,8 +13,9 @@ use crate::units::Duration;
 struct Page {
     /// How many SLOs there are and how many need attention.
     summary: String,
-    /// When the numbers were true, for machines.
+    /// When the numbers were true, for machines and for people.
     moment: String,
+    date: String,
     /// How long the page waits before it asks again, in seconds.
     refresh: u64,
     tiles: Vec<Tile>,
@@ -35,7 +36,8 @@ struct Tile {
     percent: String,
     /// The same from 0 to 100, for the bar.
     bar: f64,
-    gate: &'static str,
+    /// The gate in words, and as a class.
+    gate: (&'static str, &'static str),
     gate_note: String,
     facts: Vec<Fact>,
     alerts: Vec<Alert>,
@@ -64,6 +66,7 @@ pub(super) fn render(states: &States, slice: Duration) -> Result<String, askama:
     let page = Page {
         summary: summary(&states.slos),
         moment: words::moment(states.at),
+        date: words::date(states.at),
         refresh: refresh.count_of(Duration::from_secs(1)),
         tiles: states.slos.iter().map(|state| Tile::of(state, states.at)).collect(),
     };
@@ -118,11 +121,11 @@ fn mood(state: &SloState) -> &'static str {
     }
 }
 
-fn gate(answer: GateAnswer) -> &'static str {
+fn gate(answer: GateAnswer) -> (&'static str, &'static str) {
     match answer {
-        GateAnswer::Open => "Gate open",
-        GateAnswer::Closed => "Gate closed",
-        GateAnswer::Unknown => "Gate unknown",
+        GateAnswer::Open => ("Gate open", "open"),
+        GateAnswer::Closed => ("Gate closed", "closed"),
+        GateAnswer::Unknown => ("Gate unknown", "unknown"),
     }
 }
 

@@ -350,7 +350,7 @@ fn rounded(value: f64, digits: i32) -> f64 {
 }
 
 /// Whole seconds of a duration.
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.count_of(Duration::from_secs(1))).unwrap_or(i64::MAX)
 }
 

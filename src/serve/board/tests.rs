@@ -1,19 +1,16 @@
 //! The board over real histories in memory.
 
-use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
-
-use rust_decimal::Decimal;
 
 use super::Board;
 use super::state::{Data, GateAnswer, SloState, States};
-use crate::diag::{Source, Sources, Span};
 use crate::history::{Event, History, HistoryError, Memory, Slices, SloKey};
 use crate::probe::outcome::Reason;
 use crate::slo::Plan;
-use crate::spec::model::{
-    AlertMeta, Alerting, BudgetAmount, BurnSpeed, Fleet, Gate, OnUnknown, RuleTiming, Service, Severity, Sli, Slo,
-    WindowPair,
+use crate::spec::{
+    self,
+    model::{Fleet, Slo},
 };
 use crate::units::{Duration, Name};
 
@@ -31,49 +28,39 @@ fn key(slo: &str) -> SloKey {
 }
 
 /// 90 % over an hour: six minutes of budget, the gate resumes at one.
+const FILE: &str = "
+version: burndown/v1
+service: shop
+window: 1h
+probes:
+  - {name: front, interval: 1s, timeout: 1s, http: {url: http://localhost/}}
+slos:
+  - {name: front, objective: 90, sli: {probe: front}}
+gate: {resume_at: 1m}
+rules: {interval: 1s, delay: 1s, lookback: 5s}
+alerting: {windows: [{severity: page, long: 1m, short: 10s, factor: 3}]}
+";
+
+fn fleet() -> Fleet {
+    let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().expect("a temporary file");
+    file.write_all(FILE.as_bytes()).expect("it can be written");
+    let loaded = spec::load(&[file.path().to_owned()]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+    loaded.fleet
+}
+
+/// The SLO of the file under another name.
 fn slo(text: &str) -> Slo {
-    let span =
-        Span { source: Sources::default().add(Source { path: String::new(), text: String::new() }), start: 0, end: 0 };
-    let severity = |severity: &str| AlertMeta { severity: severity.to_owned(), ..AlertMeta::default() };
-    let pair = WindowPair {
-        severity: Severity::Page,
-        long: Duration::from_mins(1),
-        short: Duration::from_secs(10),
-        speed: BurnSpeed::Factor(Decimal::from(3)),
-        span,
-    };
-    Slo {
-        service: name("shop"),
-        name: name(text),
-        description: None,
-        labels: BTreeMap::new(),
-        objective: "90".parse().expect("an objective"),
-        window: Duration::from_hours(1),
-        sli: Sli::Probe { probe: name("front"), interval: SECOND },
-        rules: RuleTiming { interval: SECOND, delay: SECOND, lookback: Duration::from_secs(5) },
-        alerting: Alerting {
-            min_failures: 2,
-            windows: Some(vec![pair]),
-            page: severity("page"),
-            ticket: severity("ticket"),
-        },
-        gate: Gate {
-            close_at: BudgetAmount::Time(Duration::ZERO),
-            resume_at: BudgetAmount::Time(Duration::from_mins(1)),
-            on_unknown: OnUnknown::Hold,
-            resume_span: None,
-        },
-        span,
-        objective_span: span,
-        window_span: span,
-        alerting_span: None,
-    }
+    let mut services = fleet().services.into_values();
+    let slo = services.next().and_then(|service| service.slos.into_values().next()).expect("one SLO");
+    Slo { name: name(text), ..slo }
 }
 
 fn plan(slos: impl IntoIterator<Item = Slo>) -> Plan {
-    let slos = slos.into_iter().map(|slo| (slo.name.clone(), slo)).collect();
-    let service = Service { name: name("shop"), probes: BTreeMap::new(), slos };
-    Plan::of(&Fleet { services: BTreeMap::from([(name("shop"), service)]) }).0
+    let mut fleet = fleet();
+    let service = fleet.services.values_mut().next().expect("one service");
+    service.slos = slos.into_iter().map(|slo| (slo.name.clone(), slo)).collect();
+    Plan::of(&fleet).0
 }
 
 /// A run every second from `START`; `bad` says which seconds fail.

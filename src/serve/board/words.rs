@@ -4,7 +4,8 @@
 const MINUTE: f64 = 60.0;
 
 /// Seconds as minutes, with as many decimals as can be told apart on a wall: `5.80`, `43.2`, `129`.
-pub(super) fn minutes(seconds: f64) -> String {
+#[must_use]
+pub fn minutes(seconds: f64) -> String {
     let minutes = seconds / MINUTE;
     let digits = match minutes.abs() {
         large if large >= 100.0 => 0,
@@ -21,31 +22,36 @@ pub(super) fn minutes(seconds: f64) -> String {
 }
 
 /// Seconds as minutes without trailing zeros, for amounts that stand still: `6`, `43.2`, `4.32`.
-pub(super) fn amount(seconds: f64) -> String {
+#[must_use]
+pub fn amount(seconds: f64) -> String {
     let text = minutes(seconds);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A percentage without trailing zeros, rounded down so that 99.9996 never reads as 100.
-pub(super) fn percent(value: f64, digits: i32) -> String {
+#[must_use]
+pub fn percent(value: f64, digits: i32) -> String {
     let scale = 10_f64.powi(digits);
     minus(&((value * scale).floor() / scale).to_string())
 }
 
 /// A burn rate: `0`, `0.4`, `14.4`, `130`.
-pub(super) fn rate(value: f64) -> String {
+#[must_use]
+pub fn rate(value: f64) -> String {
     let digits = usize::from(value < 100.0);
     let text = format!("{value:.digits$}");
     text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 /// A count of events, which may be a fraction.
-pub(super) fn count(value: f64) -> String {
+#[must_use]
+pub fn count(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
 /// How long ago something was, in the largest unit that still says something.
-pub(super) fn ago(seconds: i64) -> String {
+#[must_use]
+pub fn ago(seconds: i64) -> String {
     match seconds.max(0) {
         0 => "now".to_owned(),
         s if s < 120 => format!("{s} s ago"),
@@ -56,8 +62,15 @@ pub(super) fn ago(seconds: i64) -> String {
 }
 
 /// A moment as machines and precise people read it; empty if it is outside of all calendars.
-pub(super) fn moment(unix: i64) -> String {
+#[must_use]
+pub fn moment(unix: i64) -> String {
     jiff::Timestamp::from_second(unix).map(|moment| moment.to_string()).unwrap_or_default()
+}
+
+/// The same as people read it: `2026-11-22 17:00:47 UTC`.
+#[must_use]
+pub fn date(unix: i64) -> String {
+    moment(unix).replace('T', " ").replace('Z', " UTC")
 }
 
 /// The minus sign of typography, which stands as wide as a digit.
@@ -87,6 +100,6 @@ mod tests {
     fn times_say_how_long_ago() {
         let said: Vec<String> = [-5, 119, 120, 7200, 172_800].into_iter().map(ago).collect();
         assert_eq!(said, ["now", "119 s ago", "2 min ago", "2 h ago", "2 d ago"]);
-        assert_eq!(moment(0), "1970-01-01T00:00:00Z");
+        assert_eq!((moment(0).as_str(), date(0).as_str()), ("1970-01-01T00:00:00Z", "1970-01-01 00:00:00 UTC"));
     }
 }
