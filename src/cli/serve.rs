@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Exit, load, logging};
+use super::logging::LogArguments;
+use super::{Exit, load};
 use crate::probe::{Grace, Prober, ProberError};
 use crate::serve::{Daemon, Options, StartError};
 use crate::spec::model::Fleet;
@@ -30,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     location: Option<Name>,
     #[command(flatten)]
-    log: logging::Arguments,
+    log: LogArguments,
 }
 
 /// Why the service ended other than by being stopped.
