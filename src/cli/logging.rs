@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer, fmt};
 
 /// How to log.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct LogArguments {
     /// How log lines look.
     #[arg(long = "log.format", value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     format: Format,
@@ -27,7 +27,7 @@ enum Format {
     Json,
 }
 
-impl Arguments {
+impl LogArguments {
     /// Starts the log of this process.
     ///
     /// Other crates are heard from `warn` on only: what they say at finer levels may hold what was sent.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::logging::LogArguments;
 use super::signals::Signals;
-use super::{Exit, load, logging};
+use super::{Exit, load};
 use crate::probe::{Grace, Prober, ProberError};
 use crate::serve::{Daemon, Options, StartError};
 use crate::spec::model::Fleet;
@@ -30,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     location: Option<Name>,
     #[command(flatten)]
-    log: logging::Arguments,
+    log: LogArguments,
 }
 
 /// Why the service ended other than by being stopped.

@@ -3,6 +3,7 @@
 //! A redirect is an answer like any other and judged by its status. What a run met is data, never an error.
 
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -182,14 +183,15 @@ async fn read(mut body: Incoming, limit: u64, keep: bool) -> Result<Vec<u8>, Fau
 /// The fault of a conversation that broke off.
 fn broken(error: &hyper::Error) -> Fault {
     let source = std::error::Error::source(error);
-    let detail = if let Some(io) = source.and_then(|source| source.downcast_ref::<std::io::Error>()) {
+    let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+    let detail = if error.is_incomplete_message() || io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
+        "the connection closed before the answer was complete".to_owned()
+    } else if let Some(io) = io {
         net::without_code(io)
     } else if error.is_parse_too_large() {
         "the answer's header is too large".to_owned()
     } else if error.is_parse() {
         "the answer is not valid HTTP".to_owned()
-    } else if error.is_incomplete_message() {
-        "the connection closed before the answer was complete".to_owned()
     } else if error.is_canceled() || error.is_closed() {
         "the connection closed before an answer".to_owned()
     } else {
@@ -209,7 +211,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
@@ -220,15 +222,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

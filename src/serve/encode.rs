@@ -51,6 +51,9 @@ pub(super) fn counter(
     value: f64,
 ) -> fmt::Result {
     let mut family = family(encoder, name, help, MetricType::Counter)?;
+    if labels.is_empty() {
+        return family.encode_counter::<[(&str, &str); 0], _, f64>(&value, None);
+    }
     counter_value(&mut family, Labels { common: labels, own: &[] }, value)
 }
 
@@ -63,6 +66,9 @@ pub(super) fn gauge(
     value: f64,
 ) -> fmt::Result {
     let mut family = family(encoder, name, help, MetricType::Gauge)?;
+    if labels.is_empty() {
+        return family.encode_gauge(&value);
+    }
     gauge_value(&mut family, Labels { common: labels, own: &[] }, value)
 }
 

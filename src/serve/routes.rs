@@ -50,13 +50,13 @@ pub(super) async fn answer<B: Body>(app: &App, loopback: bool, request: &Request
     if loopback && !is_local(request) {
         return plain(StatusCode::FORBIDDEN, "This server only answers to names of this machine.\n");
     }
-    if !request.body().is_end_stream() {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "This server takes no request bodies.\n");
-    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered.\n");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
+    }
+    if !request.body().is_end_stream() {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "This server takes no request bodies.\n");
     }
     let path = request.uri().path();
     if let Some(answer) = on_board(app, path).await {
