@@ -198,6 +198,8 @@ pub enum Record {
     CurrentBurnRate,
     /// Burn rate over the whole window.
     PeriodBurnRate,
+    /// When a slice was last observed, in seconds of Unix time; there is a sample for every observed slice.
+    ObservedAt,
     /// Observed time in the window, in seconds.
     ObservedSeconds,
     /// Observed time over expected time.
@@ -212,7 +214,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 17] = [
+    pub const FIXED: [Self; 18] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::TotalIncrease5m,
@@ -225,6 +227,7 @@ impl Record {
         Self::RemainingRatio,
         Self::CurrentBurnRate,
         Self::PeriodBurnRate,
+        Self::ObservedAt,
         Self::ObservedSeconds,
         Self::Coverage,
         Self::GateLatch,
@@ -250,6 +253,7 @@ impl Record {
             Self::RemainingRatio => "slo:period_error_budget_remaining:ratio".to_owned(),
             Self::CurrentBurnRate => "slo:current_burn_rate:ratio".to_owned(),
             Self::PeriodBurnRate => "slo:period_burn_rate:ratio".to_owned(),
+            Self::ObservedAt => "slo:sli_observed:timestamp_seconds".to_owned(),
             Self::ObservedSeconds => "slo:sli_observed:seconds".to_owned(),
             Self::Coverage => "slo:coverage:ratio".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),

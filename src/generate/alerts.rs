@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::rules::{by, fresh, in_use, known, series};
+use super::rules::{by, fresh, known, series};
 use super::template::{literal, literals};
 use super::yaml::{Alerting, Group, Rule};
 use crate::names::{Alert, Record, label};
@@ -145,10 +145,7 @@ fn exhausted(plan: &SloPlan) -> Alerting {
 /// A group that was there within a day is gone, or an SLO never had any.
 fn data_missing(plan: &SloPlan) -> Alerting {
     let slo = &plan.slo;
-    let seen = match in_use(plan) {
-        Expr::Series(series) => last_over(series, super::rules::RETIRED_AFTER),
-        _ => last_over(series(plan, Record::TotalIncrease), super::rules::RETIRED_AFTER),
-    };
+    let seen = last_over(series(plan, Record::ObservedAt), super::rules::RETIRED_AFTER);
     let gone = seen.clone().join(Operator::Unless, fresh(plan));
     let identity = [label::SERVICE.to_owned(), label::SLO.to_owned()];
     let objective: Expr = series(plan, Record::Objective).into();

@@ -126,17 +126,18 @@ impl Rules<'_> {
                 (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease))
             }
         };
-        let in_use = self.series(Record::TotalIncrease5m);
-        list.push(self.record(Record::TotalIncrease5m, self.while_running(total)));
-        list.push(self.record(Record::BadIncrease5m, self.only_known_bad(bad).join(Operator::And, in_use)));
+        list.push(self.record(Record::TotalIncrease5m, total));
+        list.push(self.record(Record::BadIncrease5m, bad));
     }
 
     /// A query that finds nothing bad means that nothing failed, where the total says that there was something.
-    fn only_known_bad(&self, bad: Expr) -> Expr {
+    ///
+    /// Increments are filled where they are recorded.
+    fn filled(&self, bad: Expr, total: &Expr) -> Expr {
         match self.plan.slo.sli {
             Sli::Probe { .. } | Sli::Events { .. } => bad,
             Sli::Query { .. } => {
-                let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(Record::TotalIncrease5m));
+                let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, total.clone());
                 bad.join_on(Operator::Or, &by(self.plan), none)
             }
         }
@@ -151,13 +152,28 @@ impl Rules<'_> {
         sum_over(self.series(record).ago(self.plan.slo.rules.interval), SLICE)
     }
 
-    /// A probe that stopped running is not observed, though its prober may still be scraped: a slice of it is in
-    /// use only if a run ended lately.
-    fn while_running(&self, total: Expr) -> Expr {
-        match runs_lately(self.plan, SLICE) {
-            Some(runs) => total.join(Operator::And, runs),
-            None => total,
-        }
+    /// One sample for every slice that was observed, from which the rest counts and remembers.
+    ///
+    /// An idle service is observed, a vanished one is not, nor is a probe that stopped running though its prober is
+    /// still scraped: a slice of it is in use only if a run ended lately.
+    fn observed_at(&self) -> Recording {
+        let tier = self.plan.budget_tier();
+        let slices = if self.has_slices() { Record::TotalIncrease5m } else { Record::TotalIncrease };
+        let in_use: Expr = self.series(slices).into();
+        let in_use = match self.plan.slo.sli.probe_interval() {
+            Some(every) => in_use.join(Operator::And, self.ran_lately(every, self.plan.interval(tier))),
+            None => in_use,
+        };
+        self.record(Record::ObservedAt, call("timestamp", [in_use]))
+    }
+
+    /// Whether a run ended in the last three intervals, or in the last slice if that is longer.
+    fn ran_lately(&self, every: Duration, slice: Duration) -> Expr {
+        let evaluation = self.plan.slo.rules.interval;
+        let lately = every.times(3).max(slice).ceil_to(evaluation);
+        let lag = if self.has_slices() { evaluation } else { Duration::ZERO };
+        let runs = sum_over(self.series(Record::TotalIncrease).ago(lag), lately);
+        runs.join(Operator::Greater, Expr::from(Decimal::ZERO))
     }
 
     /// The error ratio of every window that the tier records.
@@ -166,9 +182,7 @@ impl Rules<'_> {
             match &self.plan.slo.sli {
                 Sli::Query { bad, total, .. } if tier == Tier::Fast => {
                     let total = self.checked(&total.over(window));
-                    let bad = self.checked(&bad.over(window));
-                    let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, total.clone());
-                    let bad = bad.join_on(Operator::Or, &by(self.plan), none);
+                    let bad = self.filled(self.checked(&bad.over(window)), &total);
                     list.push(self.record(Record::ErrorRatio(window), ratio(bad, total)));
                 }
                 _ => self.summed_ratio(tier, window, list),
@@ -184,7 +198,7 @@ impl Rules<'_> {
             bad = self.series(Record::BadSum(window)).into();
         }
         let total = sum_over(self.series(total_record), window);
-        let mut value = ratio(bad, total);
+        let mut value = ratio(self.filled(bad, &total), total);
         if window == self.plan.slo.window {
             let seen = last_over(self.series(total_record), RETIRED_AFTER.min(window));
             value = value.join(Operator::And, seen);
@@ -213,6 +227,7 @@ impl Rules<'_> {
         list.push(constant(Record::PeriodDays, days(plan.slo.window)));
         list.push(constant(Record::ErrorBudgetSeconds, plan.budget_seconds));
         list.push(self.burn_rate(Record::PeriodBurnRate, plan.slo.window));
+        list.push(self.observed_at());
         list.push(self.observed());
         list.push(self.coverage());
         list.push(self.remaining());
@@ -239,29 +254,21 @@ impl Rules<'_> {
     /// Observed time: slices in use, times their length.
     fn observed(&self) -> Recording {
         let slice = self.plan.interval(self.plan.budget_tier());
-        let slices = match in_use(self.plan) {
-            Expr::Series(series) => count_over(series, self.plan.slo.window),
-            computed => call("count_over_time", [self.over_window(computed)]),
-        };
+        let slices = count_over(self.series(Record::ObservedAt), self.plan.slo.window);
         self.record(Record::ObservedSeconds, slices.join(Operator::Multiply, Expr::from(slice.as_secs())))
     }
 
     /// Observed / min(P, age), where the age counts from the start of the first slice in the window.
     fn coverage(&self) -> Recording {
         let slice = self.plan.interval(self.plan.budget_tier());
-        let first = call("min_over_time", [self.over_window(call("timestamp", [in_use(self.plan)]))]);
+        let observed_at = self.series(Record::ObservedAt).window(self.plan.slo.window);
+        let first = call("min_over_time", [observed_at.into()]);
         let start = first.join(Operator::Subtract, Expr::from(slice.as_secs()));
         let age = call("time", []).join(Operator::Subtract, start);
         let expected = call("clamp_max", [age, Expr::from(self.plan.slo.window.as_secs())]);
         let observed: Expr = self.series(Record::ObservedSeconds).into();
         let one = Expr::from(Decimal::ONE);
         self.record(Record::Coverage, call("clamp_max", [observed.join(Operator::Divide, expected), one]))
-    }
-
-    /// An expression at every slice of the window.
-    fn over_window(&self, inner: Expr) -> Expr {
-        let step = self.plan.interval(self.plan.budget_tier());
-        Expr::Subquery { inner: Box::new(inner), range: self.plan.slo.window, step, offset: Duration::ZERO }
     }
 
     /// What is left: the budget minus error ratio × observed time.
@@ -314,29 +321,7 @@ pub(super) fn known(plan: &SloPlan) -> Expr {
 
 /// The groups whose newest slice is not old.
 pub(super) fn fresh(plan: &SloPlan) -> Expr {
-    match in_use(plan) {
-        Expr::Series(series) => last_over(series, plan.stale_after()),
-        computed => computed,
-    }
-}
-
-/// Series that exist at a moment if the slice that ends there was observed.
-pub(super) fn in_use(plan: &SloPlan) -> Expr {
-    let slices = plan.budget_tier() == Tier::Slow || !plan.counts_failures();
-    let record = if slices { Record::TotalIncrease5m } else { Record::TotalIncrease };
-    let series = series(plan, record);
-    let runs = if slices { None } else { runs_lately(plan, Duration::ZERO) };
-    runs.unwrap_or_else(|| series.into())
-}
-
-/// For a probe, whether a run ended in the last three intervals, or in the last `least` if that is longer.
-fn runs_lately(plan: &SloPlan, least: Duration) -> Option<Expr> {
-    let every = plan.slo.sli.probe_interval()?;
-    let evaluation = plan.slo.rules.interval;
-    let lately = every.times(3).max(least).ceil_to(evaluation);
-    let offset = if least.is_zero() { Duration::ZERO } else { evaluation };
-    let runs = sum_over(series(plan, Record::TotalIncrease).ago(offset), lately);
-    Some(runs.join(Operator::Greater, Expr::from(Decimal::ZERO)))
+    last_over(series(plan, Record::ObservedAt), plan.stale_after())
 }
 
 /// The bad and total series that a tier sums.

@@ -1,5 +1,6 @@
 //! What a proof feeds: stages of good, bad and missing events, as series of promtool's notation.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
@@ -80,14 +81,15 @@ impl<'a> Scenario<'a> {
     /// The series: raw counters for the fast rules, increments or slices for the slow ones, error ratios where the
     /// indicator is a query that only its own metrics could feed.
     pub(super) fn feed(&self) -> Feed {
-        let series = match (self.tier, counters(self.plan)) {
-            (Tier::Fast, Some(_)) => {
-                self.counters().unwrap_or_else(|| self.recorded([Record::TotalIncrease, Record::BadIncrease]))
-            }
-            (Tier::Slow, Some(_)) => self.recorded([Record::TotalIncrease, Record::BadIncrease]),
-            (Tier::Slow, None) => self.recorded([Record::TotalIncrease5m, Record::BadIncrease5m]),
-            (Tier::Fast, None) => self.ratios(),
+        let increments = [Record::TotalIncrease, Record::BadIncrease];
+        let slices = [Record::TotalIncrease5m, Record::BadIncrease5m];
+        let mut series = match (self.tier, counters(self.plan)) {
+            (Tier::Fast, Some(_)) => self.counters().unwrap_or_else(|| self.recorded(increments)),
+            (Tier::Fast, None) => Vec::new(),
+            (Tier::Slow, Some(_)) => self.recorded(increments),
+            (Tier::Slow, None) => self.recorded(slices),
         };
+        series.extend(self.ratios());
         Feed { step: self.step(), series }
     }
 
@@ -166,10 +168,13 @@ impl<'a> Scenario<'a> {
         format!("{}{{{}{groups}}}", record.name(), identity(self.plan))
     }
 
-    /// Error ratios of every window of the tier: each rises and falls as a sum over its window does.
+    /// Error ratios that the rules under test do not record themselves: those of the other tier, and those of a query
+    /// in the fast tier. Each rises and falls as a sum over its window does.
     fn ratios(&self) -> Vec<InputSeries> {
-        let windows = self.plan.ratio_windows(self.tier);
-        windows.into_iter().map(|window| self.ratio(window)).collect()
+        let fed = self.tier == Tier::Fast && counters(self.plan).is_none();
+        let recorded = if fed { BTreeSet::new() } else { self.plan.ratio_windows(self.tier) };
+        let read: BTreeSet<Duration> = self.plan.pairs_in(self.tier).flat_map(|pair| [pair.short, pair.long]).collect();
+        read.difference(&recorded).map(|window| self.ratio(*window)).collect()
     }
 
     fn ratio(&self, window: Duration) -> InputSeries {

@@ -59,6 +59,9 @@ fn stage(path: &Path, text: &str) -> Result<tempfile::NamedTempFile, Error> {
     let failed = |source| Error { path: path.to_owned(), source };
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(directory).map_err(failed)?;
+    if path.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
     let mut builder = tempfile::Builder::new();
     readable(&mut builder);
     let mut file = builder.prefix(".burndown-").tempfile_in(directory).map_err(failed)?;

@@ -121,7 +121,10 @@ fn display<S: serde::Serializer>(value: &impl std::fmt::Display, serializer: S) 
     serializer.collect_str(value)
 }
 
-/// A decimal as a plain YAML number, without passing through a double.
+/// A decimal as a YAML number. The double nearest to a decimal prints as that decimal again, so nothing is added.
 fn number<S: serde::Serializer>(value: &rust_decimal::Decimal, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+    match i64::try_from(*value) {
+        Ok(whole) if value.is_integer() => serializer.serialize_i64(whole),
+        _ => serializer.serialize_f64(crate::slo::budget::to_f64(*value)),
+    }
 }

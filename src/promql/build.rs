@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::units::Duration;
 
-/// A line longer than this is broken at the set operators.
+/// A line longer than this is broken before its operators.
 const LINE: usize = 110;
 
 /// A PromQL expression.
@@ -128,7 +128,7 @@ impl Operator {
         }
     }
 
-    /// Whether it joins sets; such operators start a line of their own in a long expression.
+    /// Whether it joins sets; in a long expression, operands that are not alike get parentheses for the reader.
     const fn is_set(self) -> bool {
         matches!(self, Self::Or | Self::And | Self::Unless)
     }
@@ -218,7 +218,7 @@ impl Expr {
         Self::Binary { operator, on: Some(on.to_vec()), left: Box::new(self), right: Box::new(right.into()) }
     }
 
-    /// The expression as text: on one line where it is short, broken at its set operators where not.
+    /// The expression as text: on one line where it is short, broken before its operators where not.
     #[must_use]
     pub fn print(&self) -> String {
         let mut out = String::new();
@@ -249,11 +249,11 @@ impl Expr {
             return;
         }
         match self {
-            Self::Binary { operator, on, left, right } if operator.is_set() => {
-                left.write_operand(out, indent, operator.precedence());
+            Self::Binary { operator, on, left, right } => {
+                left.write_operand(out, indent, *operator, operator.precedence());
                 break_line(out, indent);
                 write_operator(out, *operator, on.as_deref());
-                right.write_operand(out, indent, operator.precedence() + 1);
+                right.write_operand(out, indent, *operator, operator.precedence() + 1);
             }
             Self::Aggregate { operator, by, inner } => {
                 write_aggregate(out, operator, by);
@@ -263,9 +263,10 @@ impl Expr {
         }
     }
 
-    /// Writes an operand of an operator of that precedence, in a block of its own where it needs parentheses.
-    fn write_operand(&self, out: &mut String, indent: usize, precedence: u8) {
-        if self.precedence() >= precedence {
+    /// Writes an operand of an operator, in a block of its own where precedence or a reader needs parentheses.
+    fn write_operand(&self, out: &mut String, indent: usize, parent: Operator, precedence: u8) {
+        let unlike = matches!(self, Self::Binary { operator, .. } if parent.is_set() && *operator != parent);
+        if self.precedence() >= precedence && !unlike {
             self.write(out, indent);
         } else if indent + self.flat().len() + 2 <= LINE {
             let _ = write!(out, "({})", self.flat());
@@ -413,7 +414,10 @@ mod tests {
         let all = sum_by(&["route".to_owned()], one.clone().join(Operator::Or, one.clone()).join(Operator::Or, one));
         let text = all.print();
         assert!(text.lines().count() > 3, "{text}");
-        let parsed = promql_parser::parser::parse(&text).expect("valid");
-        assert_eq!(parsed, promql_parser::parser::parse(&all.flat()).expect("valid"));
+        let flat = promql_parser::parser::parse(&all.flat()).expect("valid");
+        let broken = promql_parser::parser::parse(&text).expect("valid");
+        // Parentheses that only help the reader are all that may differ.
+        let bare = |expression: &promql_parser::parser::Expr| expression.to_string().replace(['(', ')'], "");
+        assert_eq!(bare(&broken), bare(&flat));
     }
 }

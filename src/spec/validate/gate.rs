@@ -37,7 +37,7 @@ pub(super) fn combine(reader: &mut Reader, file: Draft, slo: Draft) -> Option<Ga
     let close = slo.close_at.or(file.close_at);
     let resume = slo.resume_at.or(file.resume_at);
     let close_at = close.map_or(BudgetAmount::Time(Duration::ZERO), |(amount, _)| amount);
-    let resume_at = resume.map_or(BudgetAmount::Time(Duration::from_mins(10)), |(amount, _)| amount);
+    let resume_at = resume.map_or(BudgetAmount::Share(Decimal::new(25, 2)), |(amount, _)| amount);
     let is_upside_down = match (close_at, resume_at) {
         (BudgetAmount::Time(close), BudgetAmount::Time(resume)) => resume < close,
         (BudgetAmount::Share(close), BudgetAmount::Share(resume)) => resume < close,
