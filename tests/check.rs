@@ -149,6 +149,28 @@ fn alias_bomb() -> String {
 }
 
 #[test]
+fn large_files_are_answered_soon() {
+    let probes: String = (0..12_000).map(|n| format!(" - {{name: p{n}, interval: 1s}}\n")).collect();
+    let slos: String =
+        (0..10_000).map(|n| format!(" - {{name: q{n}, objective: 99, sli: {{probe: q{n}}}}}\n")).collect();
+    let groups: Vec<String> = (0..30_000).map(|n| format!("l{n}")).collect();
+    let keys: Vec<String> = (0..60_000).map(|n| format!("k{n}: x")).collect();
+    for text in [
+        format!("service: a\nprobes:\n{probes}slos:\n{slos}"),
+        format!("slos: [{{sli: {{events: {{by: [{}]}}}}}}]", groups.join(", ")),
+        format!("{{{}}}", keys.join(", ")),
+        format!("slos: [{}]", "{name: a}, ".repeat(60_000)),
+    ] {
+        let started = std::time::Instant::now();
+        let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
+        assert_eq!(output.status.code(), Some(1));
+        // Seconds without optimisation; what is quadratic takes minutes.
+        assert!(started.elapsed().as_secs() < 30, "{} took {:?}", &text[..40], started.elapsed());
+        assert!(output.stdout.len() < 100_000);
+    }
+}
+
+#[test]
 fn a_long_text_that_aliases_repeat_is_a_bomb_too() {
     let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 50_000].join(", "));
     let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
@@ -623,6 +645,24 @@ fn promtool_accepts(directory: &Path, expression: &str) -> bool {
     fs::write(&path, format!("groups: [{{name: a, rules: [{{record: a, expr: {quoted}}}]}}]\n")).expect("written");
     let output = Command::new("promtool").args(["check", "rules"]).arg(&path).output().expect("promtool is installed");
     output.status.success()
+}
+
+#[test]
+fn deep_expressions_are_read_or_refused_but_never_overflow() {
+    for count in [1_000, 4_000, 8_000, 200_000] {
+        for text in [
+            format!("{}sum(rate(x[$window])){}", "(".repeat(count), ")".repeat(count)),
+            format!("{}sum(rate(x[$window]))", "-".repeat(count)),
+            format!("rate(x[$window]){}", "^x".repeat(count)),
+            format!("rate(x[$window]){}", "+x".repeat(count)),
+            format!("x{}", "[$window:1m]".repeat(count)),
+        ] {
+            let (query, selector) = (Query::parse(&text), Selector::parse(&text));
+            assert!(text.len() < 20 << 10 || (query.is_err() && selector.is_err()));
+        }
+    }
+    let long = format!("http_requests_total{{a=~\"{}\"}}", "x|".repeat(5_000));
+    pin_damage(COUNTED, &[("expression-too-long", "total: http_requests_total", &format!("total: '{long}'"))]);
 }
 
 /// Loads a text and renders whatever comes of it in every way.
