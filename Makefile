@@ -28,6 +28,10 @@ peers: ## Installs the programs that the tests run, where apt-get exists
 fmt: ## Formats the source
 	$(CARGO) fmt
 
+.PHONY: generate
+generate: ## Refreshes what is generated from examples/ and checked in
+	$(CARGO) run --quiet --locked -- generate examples --output . --only rules --prune
+
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }

@@ -23,6 +23,7 @@ pub mod history;
 pub mod names;
 pub mod probe;
 pub mod promql;
+pub mod serve;
 pub mod slo;
 pub mod spec;
 pub mod units;

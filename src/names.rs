@@ -39,7 +39,7 @@ pub enum Metric {
     StepNotReached,
     /// How long each step of the last run took.
     StepDuration,
-    /// Version and toolchain of the running binary.
+    /// Version and platform of the running binary.
     BuildInfo,
     /// Whether the last reload of the file succeeded.
     ConfigReloadSuccessful,
@@ -118,7 +118,7 @@ impl Metric {
             Self::StepFailures => "Journey steps that failed, by reason",
             Self::StepNotReached => "Journey steps that an earlier failure kept from starting",
             Self::StepDuration => "Duration of each step of the last run in seconds",
-            Self::BuildInfo => "Version and toolchain of the running binary; the value is always 1",
+            Self::BuildInfo => "Version and platform of the running binary; the value is always 1",
             Self::ConfigReloadSuccessful => "Whether the last reload of the SLO files succeeded (1) or failed (0)",
             Self::ConfigReloadSuccessTimestamp => "Unix time of the last successful load of the SLO files",
             Self::StorageErrors => "Writes to the embedded history that failed",
@@ -297,6 +297,55 @@ impl Alert {
             Self::SliDataMissing => "SLIDataMissing",
             Self::SloRulesFailing => "SLORulesFailing",
             Self::DeployGateClosed => "DeployGateClosed",
+        }
+    }
+}
+
+/// A metric of the process itself, under the names that every Prometheus client library gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProcessMetric {
+    /// Processor time.
+    CpuSeconds,
+    /// Memory that is in use.
+    ResidentMemory,
+    /// Address space.
+    VirtualMemory,
+    /// Open descriptors.
+    OpenFds,
+    /// How many descriptors there may be.
+    MaxFds,
+    /// Threads of the operating system.
+    Threads,
+    /// When the process started.
+    StartTime,
+}
+
+impl ProcessMetric {
+    /// The full name, with the suffix that Prometheus stores (`_total` for the counter).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CpuSeconds => "process_cpu_seconds_total",
+            Self::ResidentMemory => "process_resident_memory_bytes",
+            Self::VirtualMemory => "process_virtual_memory_bytes",
+            Self::OpenFds => "process_open_fds",
+            Self::MaxFds => "process_max_fds",
+            Self::Threads => "process_threads",
+            Self::StartTime => "process_start_time_seconds",
+        }
+    }
+
+    /// What the metric counts, as its `# HELP` line says it.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::CpuSeconds => "User and system processor time spent in seconds",
+            Self::ResidentMemory => "Resident memory size in bytes",
+            Self::VirtualMemory => "Virtual memory size in bytes",
+            Self::OpenFds => "Number of open file descriptors",
+            Self::MaxFds => "Maximum number of open file descriptors",
+            Self::Threads => "Number of operating system threads",
+            Self::StartTime => "Unix time at which the process started",
         }
     }
 }

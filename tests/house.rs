@@ -3,6 +3,7 @@
 //! These tests read the source as text. They must not test behaviour, and each check is also run on a small
 //! bad example, so that a check that cannot fail is noticed.
 
+mod generated;
 mod layers;
 mod lexer;
 mod names;

@@ -4,8 +4,10 @@ mod check;
 mod demo;
 mod generate;
 mod load;
+mod logging;
 mod output;
 mod serve;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -5,18 +5,19 @@
 //! something other than a slice without bad events.
 
 mod memory;
+mod recording;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-
-use std::collections::BTreeMap;
 
 use crate::probe::outcome::Reason;
 use crate::slo::budget;
 use crate::units::{Duration, Name};
 
 pub use memory::Memory;
+pub use recording::Recording;
 
 /// Which SLO: names are unique per service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -217,7 +217,7 @@ fn placed(files: &[File]) -> Vec<String> {
 }
 
 /// What git says about the repository.
-fn git(arguments: &[&str]) -> String {
+pub(super) fn git(arguments: &[&str]) -> String {
     // A build machine may own the files as somebody else than the one who runs the tests.
     let output = Command::new("git")
         .args(["-c", "safe.directory=*"])

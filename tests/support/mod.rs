@@ -12,5 +12,6 @@ pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
+pub(crate) mod target;
 pub(crate) mod wait;
 pub(crate) mod webhook;

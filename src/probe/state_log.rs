@@ -1,0 +1,84 @@
+//! The log of verdicts: a probe's state is said when it changes, not at every run.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::outcome::{Outcome, Reason, SkipReason, Verdict};
+use super::{ProbeKey, Recorder};
+
+/// Logs each change of a probe's verdict or reason, and nothing while both stay as they are.
+#[derive(Debug, Default)]
+pub struct StateLog(Mutex<BTreeMap<ProbeKey, State>>);
+
+/// What a probe was found in; details may differ from run to run without being news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Success,
+    Failed(Reason),
+    Skipped(SkipReason),
+}
+
+impl From<&Verdict> for State {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Success => Self::Success,
+            Verdict::Failed { reason, .. } => Self::Failed(*reason),
+            Verdict::Skipped { reason, .. } => Self::Skipped(*reason),
+        }
+    }
+}
+
+impl StateLog {
+    /// Takes in a verdict and returns the state before it if this is a change. A first success is none.
+    fn change(&self, probe: &ProbeKey, verdict: &Verdict) -> bool {
+        let state = State::from(verdict);
+        // A panic elsewhere cannot leave a map half-written that only ever swaps one value.
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match states.get_mut(probe) {
+            Some(known) => std::mem::replace(known, state) != state,
+            None => {
+                states.insert(probe.clone(), state);
+                state != State::Success
+            }
+        }
+    }
+}
+
+impl Recorder for StateLog {
+    fn record(&self, probe: &ProbeKey, outcome: &Outcome, _started_unix_ms: i64) {
+        let changed = self.change(probe, &outcome.verdict);
+        match &outcome.verdict {
+            Verdict::Success if changed => tracing::info!(%probe, "succeeds again"),
+            Verdict::Failed { reason, detail } if changed => {
+                tracing::warn!(%probe, reason = reason.as_str(), %detail, "failed");
+            }
+            Verdict::Skipped { reason, detail } if changed => {
+                tracing::warn!(%probe, reason = reason.as_str(), %detail, "skipped");
+            }
+            verdict => tracing::debug!(%probe, ?verdict, duration = ?outcome.duration, "same as before"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_changes_are_news() {
+        let log = StateLog::default();
+        let probe = ProbeKey { service: "a".parse().expect("a name"), probe: "b".parse().expect("a name") };
+        let failed = |reason, detail: &str| Verdict::Failed { reason, detail: detail.into() };
+        let cases = [
+            (Verdict::Success, false),
+            (Verdict::Success, false),
+            (failed(Reason::Status, "status 500"), true),
+            (failed(Reason::Status, "status 502"), false),
+            (failed(Reason::Timeout, "no answer"), true),
+            (Verdict::Success, true),
+        ];
+        for (verdict, news) in cases {
+            assert_eq!(log.change(&probe, &verdict), news, "{verdict:?}");
+        }
+    }
+}

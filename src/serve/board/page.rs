@@ -1,0 +1,181 @@
+//! The board as a page: what a tile says, in words. The template escapes everything that it prints.
+
+use askama::Template;
+
+use super::chart::Chart;
+use super::state::{AlertState, Data, GateAnswer, SloState, States};
+use super::words;
+use crate::units::Duration;
+
+/// The page, `board.html`.
+#[derive(Template)]
+#[template(path = "board.html")]
+struct Page {
+    /// How many SLOs there are and how many need attention.
+    summary: String,
+    /// When the numbers were true, for machines and for people.
+    moment: String,
+    date: String,
+    /// How long the page waits before it asks again, in seconds.
+    refresh: u64,
+    tiles: Vec<Tile>,
+}
+
+/// One SLO.
+struct Tile {
+    service: String,
+    slo: String,
+    description: Option<String>,
+    /// `good`, `low`, `spent` or `unknown`: the tile's colour.
+    mood: &'static str,
+    /// Minutes left.
+    left: String,
+    /// Minutes allowed.
+    allowed: String,
+    /// What is left in percent.
+    percent: String,
+    /// The same from 0 to 100, for the bar.
+    bar: f64,
+    /// The gate in words, and as a class.
+    gate: (&'static str, &'static str),
+    gate_note: String,
+    facts: Vec<Fact>,
+    alerts: Vec<Alert>,
+    chart: Chart,
+}
+
+/// A number with its name.
+struct Fact {
+    name: &'static str,
+    value: String,
+    note: String,
+}
+
+/// A burn-rate alert.
+struct Alert {
+    severity: String,
+    windows: String,
+    factor: String,
+    rate: String,
+    firing: bool,
+}
+
+/// Renders the page; `slice` is how often its numbers can change.
+pub(super) fn render(states: &States, slice: Duration) -> Result<String, askama::Error> {
+    let refresh = slice.clamp(Duration::from_secs(1), Duration::from_secs(30));
+    let page = Page {
+        summary: summary(&states.slos),
+        moment: words::moment(states.at),
+        date: words::date(states.at),
+        refresh: refresh.count_of(Duration::from_secs(1)),
+        tiles: states.slos.iter().map(|state| Tile::of(state, states.at)).collect(),
+    };
+    page.render()
+}
+
+/// How many SLOs there are and what is wrong with them.
+fn summary(slos: &[SloState]) -> String {
+    let how_many = |wanted: fn(&SloState) -> bool, words: &str| {
+        let count = slos.iter().filter(|state| wanted(state)).count();
+        (count > 0).then(|| format!("{count} {words}"))
+    };
+    let all = format!("{} SLO{}", slos.len(), if slos.len() == 1 { "" } else { "s" });
+    let notable = [
+        how_many(|state| state.gate.state == GateAnswer::Closed, "closed"),
+        how_many(SloState::pages, "alerting"),
+        how_many(|state| state.data != Data::Known, "unknown"),
+    ];
+    let notable: Vec<String> = notable.into_iter().flatten().collect();
+    if notable.is_empty() { format!("{all}, all open") } else { format!("{all}: {}", notable.join(", ")) }
+}
+
+impl Tile {
+    fn of(state: &SloState, now: i64) -> Self {
+        let budget = &state.budget;
+        Self {
+            service: state.service.clone(),
+            slo: state.slo.clone(),
+            description: state.description.clone(),
+            mood: mood(state),
+            left: words::minutes(budget.remaining_seconds),
+            allowed: words::amount(budget.total_seconds),
+            percent: words::percent(budget.remaining_percent, 0),
+            bar: budget.remaining_percent.clamp(0.0, 100.0),
+            gate: gate(state.gate.state),
+            gate_note: gate_note(state),
+            facts: facts(state, now),
+            alerts: state.alerts.iter().map(Alert::of).collect(),
+            chart: Chart::of(state, now),
+        }
+    }
+}
+
+/// The colour of a tile. Every colour goes with words: nobody has to tell red from green.
+fn mood(state: &SloState) -> &'static str {
+    let budget = &state.budget;
+    match state.gate.state {
+        GateAnswer::Unknown => "unknown",
+        GateAnswer::Closed => "spent",
+        GateAnswer::Open if state.pages() || budget.remaining_seconds <= state.gate.resume_at_seconds => "low",
+        GateAnswer::Open => "good",
+    }
+}
+
+fn gate(answer: GateAnswer) -> (&'static str, &'static str) {
+    match answer {
+        GateAnswer::Open => ("Gate open", "open"),
+        GateAnswer::Closed => ("Gate closed", "closed"),
+        GateAnswer::Unknown => ("Gate unknown", "unknown"),
+    }
+}
+
+/// What would change the gate, or why it is unknown.
+fn gate_note(state: &SloState) -> String {
+    let gate = &state.gate;
+    match (gate.state, state.data) {
+        (GateAnswer::Open, _) => format!("closes at {} min", words::amount(gate.close_at_seconds)),
+        (GateAnswer::Closed, _) => format!("opens again at {} min", words::amount(gate.resume_at_seconds)),
+        (GateAnswer::Unknown, Data::Known | Data::NoData) => "nothing was observed yet".to_owned(),
+        (GateAnswer::Unknown, Data::Stale) => "the newest data are too old".to_owned(),
+        (GateAnswer::Unknown, Data::Partial) => {
+            format!("only {} % of the time was observed", words::percent(state.budget.coverage * 100.0, 0))
+        }
+        (GateAnswer::Unknown, Data::Unavailable) => "the history cannot be read".to_owned(),
+    }
+}
+
+fn facts(state: &SloState, now: i64) -> Vec<Fact> {
+    let nothing = || "\u{2013}".to_owned();
+    let last = state.last_failure.as_ref();
+    vec![
+        Fact { name: "Objective", value: format!("{} %", state.objective), note: format!("over {}", state.window) },
+        Fact {
+            name: "SLI",
+            value: state.sli.map_or_else(nothing, |sli| format!("{} %", words::percent(sli, 3))),
+            note: format!("{} of {} bad", words::count(state.bad), words::count(state.total)),
+        },
+        Fact {
+            name: "Burn rate",
+            value: state.burn_rate.map_or_else(nothing, |rate| format!("{} \u{d7}", words::rate(rate))),
+            note: format!("last {}", state.burn_rate_window),
+        },
+        Fact {
+            name: "Last failure",
+            value: last.map_or_else(nothing, |failure| words::ago(now - failure.at)),
+            note: last.and_then(|failure| failure.reason).map_or_else(String::new, |reason| reason.replace('_', " ")),
+        },
+    ]
+}
+
+impl Alert {
+    fn of(state: &AlertState) -> Self {
+        let rate = |rate: Option<f64>| rate.map_or_else(|| "\u{2013}".to_owned(), words::rate);
+        Self {
+            severity: state.severity.clone(),
+            windows: format!("{} / {}", state.long_window, state.short_window),
+            factor: words::rate(state.factor),
+            rate: format!("{} / {}", rate(state.long_burn_rate), rate(state.short_burn_rate)),
+            firing: state.firing,
+        }
+    }
+}
