@@ -1,1 +1,812 @@
 //! What `burndown check` says about good and bad files.
+
+// A test fails by panicking, in its helpers too.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use burndown::diag::{Code, json, render};
+use burndown::promql::{Query, Selector};
+use burndown::spec;
+use burndown::spec::model::{BudgetAmount, EnvValue, ProbeKind, Sli, StepAction};
+use burndown::units::Duration;
+use proptest::prelude::*;
+
+/// A good file that the cases below damage.
+const GOOD: &str = "\
+version: burndown/v1
+service: shop
+probes:
+  - name: home
+    interval: 30s
+    timeout: 10s
+    http: {url: https://shop.example.com/, expect: {status: [200], within: 2s}}
+  - name: order
+    interval: 5m
+    timeout: 1m
+    journey:
+      steps:
+        - {name: order, run: [order, one]}
+      cleanup:
+        - {name: cancel, run: [order, cancel]}
+slos:
+  - {name: availability, objective: 99.9, sli: {probe: home}}
+  - {name: orders, objective: 99, sli: {probe: order}}
+";
+
+/// Another file of the same service, with the kinds of SLI that count what Prometheus has.
+const COUNTED: &str = "\
+version: burndown/v1
+service: shop
+labels: {team: web}
+slos:
+  - name: requests
+    objective: 99.95
+    sli: {events: {bad: 'http_requests_total{code=~\"5..\"}', total: http_requests_total, by: [route]}}
+  - name: odd
+    objective: 99.5
+    sli: {query: {bad: 'sum(rate(x_errors[$window]))', total: 'sum(rate(x_total[$window]))'}}
+alerting:
+  windows:
+    - {severity: page, long: 1h, short: 5m, factor: 14.4}
+";
+
+fn damaged(good: &str, from: &str, to: &str) -> String {
+    assert!(good.contains(from), "the good file has {from:?}");
+    good.replacen(from, to, 1)
+}
+
+/// Runs `burndown` in a directory that holds `files`.
+fn burndown(files: &[(&str, &[u8])], arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (name, bytes) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory");
+        fs::write(path, bytes).expect("a file");
+    }
+    Command::new(env!("CARGO_BIN_EXE_burndown"))
+        .args(arguments)
+        .current_dir(directory.path())
+        .output()
+        .expect("burndown runs")
+}
+
+fn shown(output: &Output) -> String {
+    let code = output.status.code().expect("burndown ends by itself");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+}
+
+fn pin(name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => "golden/check",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, text) });
+}
+
+/// Pins what `check` says about one file, which must be an error.
+fn pin_bad(name: &str, text: &[u8]) {
+    let output = burndown(&[("slo.yaml", text)], &["check", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{name}: {}", shown(&output));
+    pin(name, &shown(&output));
+}
+
+/// Pins a case for each `(name, from, to)`.
+fn pin_damage(good: &str, cases: &[(&str, &str, &str)]) {
+    for (name, from, to) in cases {
+        pin_bad(name, damaged(good, from, to).as_bytes());
+    }
+}
+
+#[test]
+fn the_examples_and_the_good_files_are_clean() {
+    for path in ["examples/quickstart.yaml", "examples/tracker.yaml", "examples"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_burndown"))
+            .args(["check", "--strict", path])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("burndown runs");
+        assert_eq!(output.status.code(), Some(0), "{path}: {}", shown(&output));
+    }
+    let files: [(&str, &[u8]); 2] = [("a.yaml", GOOD.as_bytes()), ("b.yml", COUNTED.as_bytes())];
+    let output = burndown(&files, &["check", "--strict", "."]);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    pin("clean", &shown(&output));
+}
+
+#[test]
+fn files_that_cannot_be_read_as_yaml() {
+    pin_bad("empty", b"");
+    pin_bad("only-comments", b"# nothing yet\n\n");
+    pin_bad("not-yaml", b"version: burndown/v1\nservice: [shop\nslos: }\n");
+    pin_bad("tab-indentation", b"version: burndown/v1\nslos:\n\t- name: a\n");
+    pin_bad("two-documents", format!("{GOOD}---\n{GOOD}").as_bytes());
+    pin_bad("not-utf8", b"version: burndown/v1\nservice: caf\xe9\n");
+    pin_bad("not-a-mapping", b"- version: burndown/v1\n");
+    pin_bad("a-word", b"burndown\n");
+    pin_bad("deep-nesting", format!("version: {}{}\n", "[".repeat(500), "]".repeat(500)).as_bytes());
+    pin_bad("deep-blocks", (0..500).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect::<String>().as_bytes());
+    pin_bad("alias-bomb", alias_bomb().as_bytes());
+    pin_bad("alias-of-itself", b"version: &a [*a]\n");
+    pin_bad("unknown-alias", b"version: *nowhere\n");
+    pin_bad("tag", damaged(GOOD, "objective: 99.9", "objective: !!float 99.9").as_bytes());
+    pin_bad("merge-key", damaged(GOOD, "service: shop", "service: shop\n<<: {window: 7d}").as_bytes());
+    pin_bad("list-as-key", damaged(GOOD, "service: shop", "service: shop\n[a, b]: c").as_bytes());
+}
+
+/// Nine levels of nine aliases each: 9⁹ values.
+fn alias_bomb() -> String {
+    let mut text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
+    for level in 1..9 {
+        let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
+        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    text
+}
+
+#[test]
+fn large_files_are_answered_soon() {
+    let probes: String = (0..12_000).map(|n| format!(" - {{name: p{n}, interval: 1s}}\n")).collect();
+    let slos: String =
+        (0..10_000).map(|n| format!(" - {{name: q{n}, objective: 99, sli: {{probe: q{n}}}}}\n")).collect();
+    let groups: Vec<String> = (0..30_000).map(|n| format!("l{n}")).collect();
+    let keys: Vec<String> = (0..60_000).map(|n| format!("k{n}: x")).collect();
+    for text in [
+        format!("service: a\nprobes:\n{probes}slos:\n{slos}"),
+        format!("slos: [{{sli: {{events: {{by: [{}]}}}}}}]", groups.join(", ")),
+        format!("{{{}}}", keys.join(", ")),
+        format!("slos: [{}]", "{name: a}, ".repeat(60_000)),
+    ] {
+        let started = std::time::Instant::now();
+        let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
+        assert_eq!(output.status.code(), Some(1));
+        // Seconds without optimisation; what is quadratic takes minutes.
+        assert!(started.elapsed().as_secs() < 30, "{} took {:?}", &text[..40], started.elapsed());
+        assert!(output.stdout.len() < 100_000);
+    }
+}
+
+#[test]
+fn a_long_text_that_aliases_repeat_is_a_bomb_too() {
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 50_000].join(", "));
+    let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(shown(&output).contains("error[too-complex]"));
+    assert!(output.stdout.len() < 10_000, "the rendering of a long line stays short");
+}
+
+#[test]
+fn paths_that_cannot_be_used() {
+    let huge = vec![b'a'; 10 << 20];
+    for (name, path, code) in
+        [("missing-file", "nowhere.yaml", 2), ("directory-without-files", "empty", 2), ("huge-file", "huge.yaml", 1)]
+    {
+        let output = burndown(&[("empty/readme.txt", b"x"), ("huge.yaml", &huge)], &["check", path]);
+        assert_eq!(output.status.code(), Some(code), "{}", shown(&output));
+        pin(name, &shown(&output));
+    }
+    let output = burndown(&[("bad.yaml", b"x: y\n")], &["check", "bad.yaml", "nowhere.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "a missing file outranks a bad one: {}", shown(&output));
+    assert!(shown(&output).contains("no key `x`"), "the other file is still checked");
+    assert_eq!(burndown(&[], &["check"]).status.code(), Some(2));
+    assert_eq!(burndown(&[], &["check", "--nonsense", "x"]).status.code(), Some(2));
+}
+
+#[test]
+fn keys_are_known_at_every_depth() {
+    pin_damage(
+        GOOD,
+        &[
+            ("unknown-key-file", "service: shop", "servise: shop"),
+            ("unknown-key-probe", "    timeout: 10s", "    timeuot: 10s"),
+            ("unknown-key-http", "http: {url:", "http: {uri:"),
+            ("unknown-key-expect", "within: 2s", "witin: 2s"),
+            ("unknown-key-step", "run: [order, one]", "cmd: [order, one]"),
+            ("unknown-key-slo", "objective: 99.9", "target: 99.9"),
+            ("unknown-key-sli", "{probe: home}", "{latency: {threshold: 300ms}}"),
+            ("duplicate-key", "objective: 99.9", "objective: 99.9, objective: 99"),
+            ("missing-key", "version: burndown/v1\n", ""),
+            ("empty-value", "service: shop", "service: shop\nlabels:"),
+            ("empty-list", "steps:\n        - {name: order, run: [order, one]}", "steps: []"),
+            ("wrong-type", "run: [order, one]", "run: order one"),
+            ("one-of-none", "sli: {probe: home}", "sli: {}"),
+            ("one-of-several", "sli: {probe: home}", "sli: {probe: home, query: {bad: x, total: y}}"),
+            ("unknown-version", "burndown/v1", "burndown/v2"),
+        ],
+    );
+}
+
+#[test]
+fn names_are_unique_and_known() {
+    pin_damage(
+        GOOD,
+        &[
+            ("invalid-name", "service: shop", "service: the shop"),
+            ("duplicate-slo", "name: orders", "name: availability"),
+            ("duplicate-probe", "name: order\n", "name: home\n"),
+            ("duplicate-step", "name: cancel", "name: order"),
+            ("dangling-probe", "probe: home", "probe: hme"),
+            ("no-probes", "probe: home}}\n  - {name: orders, objective: 99, sli: {probe: order", "probe: a/b"),
+        ],
+    );
+    let other =
+        "version: burndown/v1\nservice: shop\nslos:\n  - {name: availability, objective: 99, sli: {probe: home}}\n";
+    let output = burndown(&[("a.yaml", GOOD.as_bytes()), ("b.yaml", other.as_bytes())], &["check", "a.yaml", "b.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    pin("same-slo-in-two-files", &shown(&output));
+    let output = burndown(&[("a.yaml", GOOD.as_bytes())], &["check", "a.yaml", "./a.yaml", "."]);
+    assert_eq!(output.status.code(), Some(0), "a file that is named twice is read once: {}", shown(&output));
+}
+
+#[test]
+fn objectives_and_windows() {
+    pin_damage(
+        GOOD,
+        &[
+            ("objective-0", "99.9", "0"),
+            ("objective-100", "99.9", "100"),
+            ("objective-101", "99.9", "101"),
+            ("objective-minus-1", "99.9", "-1"),
+            ("objective-comma", "99.9", "'99,9'"),
+            ("objective-comma-in-flow", "99.9", "99,9"),
+            ("objective-percent", "99.9", "99.9%"),
+            ("objective-word", "99.9", "high"),
+            ("objective-list", "99.9", "[99.9]"),
+            ("window-0d", "service: shop", "service: shop\nwindow: 0d"),
+            ("window-91d", "service: shop", "service: shop\nwindow: 91d"),
+            ("window-uneven", "service: shop", "service: shop\nwindow: 1h7m"),
+            ("window-no-unit", "service: shop", "service: shop\nwindow: 30"),
+        ],
+    );
+}
+
+#[test]
+fn probes() {
+    pin_damage(
+        GOOD,
+        &[
+            ("interval-no-unit", "interval: 30s", "interval: 15"),
+            ("interval-zero", "interval: 30s", "interval: 0s"),
+            ("interval-too-short", "interval: 30s", "interval: 10ms"),
+            ("timeout-too-long", "timeout: 10s", "timeout: 31s"),
+            ("within-too-long", "within: 2s", "within: 11s"),
+            ("step-timeout-too-long", "run: [order, one]", "run: [order, one], timeout: 2m"),
+            ("url-scheme", "https://shop.example.com/", "ftp://shop.example.com/"),
+            ("url-relative", "https://shop.example.com/", "/health"),
+            ("url-with-password", "https://shop.example.com/", "https://me:hunter2@shop.example.com/"),
+            ("secret-header", "expect:", "headers: {authorization: Bearer hunter2}, expect:"),
+            ("secret-beside-other-errors", "expect:", "headers: {Cookie: [hunter2]}, journey: {}, expect:"),
+            ("invalid-header", "expect:", "headers: {Content Type: text/plain}, expect:"),
+            ("framing-header", "expect:", "headers: {Content-Length: 5}, expect:"),
+            ("method", "expect:", "method: get, expect:"),
+            ("status", "[200]", "[200, 6xx, 204-200]"),
+            ("size-no-unit", "expect:", "max_body: 4096, expect:"),
+            ("command-variable", "run: [order, one]", "run: [order, one], env: {A: '${rundir}'}"),
+            ("command-env-name", "run: [order, one]", "run: [order, one], env: {A-B: x}"),
+        ],
+    );
+    let unused = damaged(GOOD, "  - {name: orders, objective: 99, sli: {probe: order}}\n", "");
+    let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "a warning is no error");
+    pin("unused-probe", &shown(&output));
+    let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "--strict", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "unless asked to be");
+}
+
+#[test]
+fn counted_slis_labels_and_alerting() {
+    pin_damage(
+        COUNTED,
+        &[
+            ("invalid-selector", "total: http_requests_total", "total: 'http_requests_total{'"),
+            ("not-a-selector", "total: http_requests_total", "total: 'rate(http_requests_total[5m])'"),
+            ("invalid-query", "'sum(rate(x_total[$window]))'", "'sum(rate(x_total[$window])'"),
+            ("query-without-window", "'sum(rate(x_total[$window]))'", "sum(rate(x_total[5m]))"),
+            ("query-over-lines", "'sum(rate(x_total[$window]))'}", "\"sum(\\n  rate(x_total[$window])\"}"),
+            ("reserved-label", "by: [route]", "by: [slo]"),
+            ("reserved-severity", "labels: {team: web}", "labels: {severity: high}"),
+            ("invalid-label", "labels: {team: web}", "labels: {9team: web, empty: ''}"),
+            ("label-conflict", "by: [route]", "by: [route, team]"),
+            ("label-twice", "by: [route]", "by: [route, route]"),
+            ("pair-upside-down", "short: 5m", "short: 2h"),
+            ("pair-uneven", "short: 5m", "short: 5m1s"),
+            ("pair-uneven-slow", "long: 1h", "long: 6h1m"),
+            ("pair-beyond-window", "long: 1h", "long: 31d"),
+            ("pair-severity", "severity: page", "severity: pager"),
+            ("pair-factor", "factor: 14.4", "factor: -1"),
+            ("pair-budget", "factor: 14.4", "budget: 101%"),
+            ("min-failures", "alerting:", "alerting:\n  min_failures: 0"),
+        ],
+    );
+}
+
+#[test]
+fn rules_gate_and_calendar() {
+    let hours = "service: shop\nworking_hours: {days: [mon], from: '09:00', to: '17:00', timezone: Europe/Dublin}";
+    pin_damage(
+        GOOD,
+        &[
+            ("rules-interval", "service: shop", "service: shop\nrules: {interval: 7s}"),
+            ("rules-lookback", "service: shop", "service: shop\nrules: {interval: 1m, lookback: 30s}"),
+            ("gate-upside-down", "service: shop", "service: shop\ngate: {close_at: 20m}"),
+            ("gate-shares", "service: shop", "service: shop\ngate: {close_at: 30%, resume_at: 25%}"),
+            ("gate-share", "service: shop", "service: shop\ngate: {resume_at: 250%}"),
+            ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
+            ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
+            ("hours-day", "service: shop", &hours.replace("mon", "monday")),
+            ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
+            ("hours-upside-down", "service: shop", &hours.replace("17:00", "08:00")),
+            ("hours-zone", "service: shop", &hours.replace("Dublin", "Dublinn")),
+        ],
+    );
+    let with_hours = damaged(GOOD, "service: shop", hours);
+    let other = format!("version: burndown/v1\n{hours}\n");
+    let files: [(&str, &[u8]); 2] = [("a.yaml", with_hours.as_bytes()), ("b.yaml", other.as_bytes())];
+    pin("hours-in-two-files", &shown(&burndown(&files, &["check", "."])));
+}
+
+#[test]
+fn all_errors_of_a_file_at_once() {
+    let text = "\
+version: burndown/v1
+service: the shop
+windw: 30d
+probes:
+  - {name: home, interval: 15, http: {url: shop.example.com, expect: {status: [20], within: soon}}}
+slos:
+  - {name: a, objective: 99.9%, sli: {probe: hom}}
+  - {name: a, objective: 100, sli: {latency: {threshold: 300ms}}}
+  - {objective: [99], sli: {query: {bad: x, total: 'sum('}}}
+  - nothing
+gate: closed
+rules: {interval: 7s, delay: soon}
+";
+    pin_bad("many-errors", text.as_bytes());
+    let lines: String = (0..5_000).map(|line| format!("key{line}: x\n")).collect();
+    let output = burndown(&[("slo.yaml", lines.as_bytes())], &["check", "slo.yaml"]);
+    let text = shown(&output);
+    assert!(text.contains("error[too-many-errors]: `slo.yaml` has 4902 more problems"), "{text}");
+    let start = text.find("error[too-many-errors]").expect("found above");
+    pin("too-many-errors", &text[start..]);
+}
+
+#[test]
+fn odd_characters_reach_no_terminal() {
+    let text = "\u{feff}version: burndown/v1\r\nservice: shop\r\n\"k\\u001b[31mey\\u0007\": x\r\n\
+                \u{202e}rtl: x\r\nünï\tcode: x\r\nlabels: {\"\\r\\n\\0\": x}\r\nslos: [\t{nàme:\tx} ]\r\n";
+    let output = burndown(&[("slo\u{1b}[31m.yaml", text.as_bytes())], &["check", "slo\u{1b}[31m.yaml"]);
+    let rendered = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    assert!(rendered.chars().all(|c| c == '\n' || !c.is_control()), "{rendered:?}");
+    assert!(!rendered.contains('\u{202e}'));
+    pin("odd-characters", &shown(&output));
+    pin_bad("control-character-in-key", b"version: burndown/v1\nse\x1b[31mrvice: shop\n");
+    pin_bad("terminal-sequence", "version: burndown/v1\n\u{9b}31mservice: shop\n".as_bytes());
+}
+
+#[test]
+fn json_says_the_same() {
+    let text = damaged(GOOD, "99.9", "'99,9'").replacen("name: orders", "name: availability", 1);
+    let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "--output", "json", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    pin("json", &shown(&output));
+    let parsed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &parsed["diagnostics"][0];
+    let at = |key: &str| usize::try_from(first[key].as_u64().expect("a number")).expect("fits");
+    assert_eq!(&text[at("start_byte")..at("end_byte")], "'99,9'");
+    let clean = burndown(&[("slo.yaml", GOOD.as_bytes())], &["check", "--output", "json", "slo.yaml"]);
+    pin("json-clean", &shown(&clean));
+}
+
+#[test]
+fn standard_input_and_a_reader_that_leaves() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_burndown"))
+        .args(["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("burndown runs");
+    child.stdin.take().expect("piped").write_all(GOOD.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("burndown ends");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "<stdin>: 1 service, 2 SLOs, 2 probes: no problems\n");
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_burndown"))
+        .args(["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("burndown runs");
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(GOOD.as_bytes()).expect("written");
+    drop(stdin);
+    let output = child.wait_with_output().expect("burndown ends");
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn the_model_holds_what_the_file_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tracker.yaml");
+    let loaded = spec::load(&[path]);
+    assert!(!loaded.has_errors());
+    let service = loaded.fleet.services.values().next().expect("a service");
+    let slo = |name: &str| service.slos.values().find(|slo| slo.name.as_str() == name).expect("an SLO");
+    let app = slo("app-availability");
+    assert_eq!(app.objective.error_budget().to_string(), "0.001");
+    assert_eq!(app.window, Duration::from_days(30));
+    assert_eq!(app.gate.resume_at, BudgetAmount::Time(Duration::from_mins(10)));
+    assert!(matches!(&app.sli, Sli::Probe { interval, .. } if *interval == Duration::from_secs(30)));
+    assert_eq!(app.labels.values().next().map(String::as_str), Some("cloud-ops"));
+    let canary = service.probes.values().find(|probe| probe.name.as_str() == "canary-app").expect("a probe");
+    assert_eq!(canary.timeout, Duration::from_secs(10), "the default");
+    let push = service.probes.values().find(|probe| probe.name.as_str() == "cf-push").expect("a probe");
+    let ProbeKind::Journey(journey) = &push.kind else { panic!("a journey") };
+    assert_eq!((journey.steps.len(), journey.cleanup.len()), (3, 1));
+    let StepAction::Run { env, .. } = &journey.steps[0].action else { panic!("a command") };
+    assert!(env.values().all(|value| matches!(value, EnvValue::Secret(_))));
+    assert_eq!(service.changes.len(), 2);
+    let hours = service.working_hours.as_ref().expect("working hours");
+    assert_eq!((hours.days.len(), hours.timezone.iana_name()), (5, Some("Europe/Dublin")));
+}
+
+#[test]
+fn an_slo_overrides_its_file_field_by_field() {
+    let text = "\
+version: burndown/v1
+service: shop
+window: 7d
+gate: {close_at: 1m, on_unknown: allow}
+alerting: {min_failures: 3, page: {labels: {severity: critical}, annotations: {runbook: x}}}
+probes: [{name: home, interval: 5s, http: {url: 'http://localhost:1/'}}]
+slos:
+  - {name: a, objective: 99, sli: {probe: home}}
+  - name: b
+    objective: 99
+    window: 1d
+    sli: {probe: home}
+    gate: {resume_at: 25%}
+    alerting: {min_failures: 1, page: {disable: true}, windows: [{severity: ticket, long: 1h, short: 5m, budget: 2%}]}
+";
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("slo.yaml");
+    fs::write(&path, text).expect("written");
+    let loaded = spec::load(&[path]);
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let service = loaded.fleet.services.values().next().expect("a service");
+    let slos: Vec<_> = service.slos.values().collect();
+    let summary: Vec<String> = slos
+        .iter()
+        .map(|slo| {
+            format!("{:?} {:?} {:?} {:?}", slo.window, slo.gate.close_at, slo.gate.resume_at, slo.gate.on_unknown)
+        })
+        .collect();
+    assert_eq!(summary, ["7d Time(1m) Time(10m) Allow", "1d Time(1m) Share(0.25) Allow"]);
+    let alerts: Vec<_> = slos
+        .iter()
+        .map(|slo| {
+            let page = &slo.alerting.page;
+            (slo.alerting.min_failures, page.disable, page.severity.as_str(), page.annotations.len())
+        })
+        .collect();
+    assert_eq!(alerts, [(3, false, "critical", 1), (1, true, "critical", 1)]);
+    assert_eq!(slos[0].alerting.ticket.severity, "ticket");
+    assert!(slos[0].alerting.windows.is_none() && slos[1].alerting.windows.is_some());
+    let probe = service.probes.values().next().expect("a probe");
+    assert_eq!(probe.timeout, Duration::from_secs(5), "no longer than the interval");
+}
+
+/// Diagnostics of the plan, whose tests live with it.
+const PLAN_CODES: [Code; 6] = [
+    Code::NoPagePair,
+    Code::ResumeBeyondBudget,
+    Code::PairDropped,
+    Code::ShortWindowRaised,
+    Code::FactorLowered,
+    Code::SingleFailureAlerts,
+];
+
+#[test]
+fn every_code_has_a_pinned_rendering_and_an_explanation() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/check");
+    let texts: String = fs::read_dir(golden)
+        .expect("the pinned renderings")
+        .map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("text"))
+        .collect();
+    let missing: Vec<&str> = Code::ALL
+        .iter()
+        .filter(|code| !PLAN_CODES.contains(code) && !texts.contains(&format!("[{}]", code.as_str())))
+        .map(|code| code.as_str())
+        .collect();
+    assert!(missing.is_empty(), "no rendering is pinned of {missing:?}");
+    assert!(Code::ALL.iter().all(|code| code.explanation().ends_with('.')));
+    let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), Code::ALL.len());
+}
+
+/// Expressions with what promtool is known to do with them; `$window` stands for a range.
+const EXPRESSIONS: &[&str] = &[
+    // Valid.
+    "up",
+    "http_requests_total{job=\"api\"}",
+    "http_requests_total{job=\"api\",code=~\"5..\",}",
+    "{__name__=\"up\"}",
+    "{__name__=~\"up.+\"}",
+    "up{job!=\"\"}",
+    "x:y:z{a='b'}",
+    "sum(rate(x[$window]))",
+    "sum by (route) (rate(x[$window])) / 2",
+    "sum(increase(x_total{a=\"b\"}[$window] offset 1m))",
+    "histogram_quantile(0.9, sum by (le) (rate(x_bucket[$window])))",
+    "sum(rate(x[$window])) or vector(0)",
+    "avg_over_time(x[$window:1m])",
+    "count_over_time(x[$window]) > bool 1",
+    "quantile_over_time(0.5, x[$window])",
+    "label_replace(rate(x[$window]), \"a\", \"$1\", \"b\", \"(.*)\")",
+    // Invalid.
+    "",
+    "{}",
+    "up{",
+    "up}",
+    "up{job}",
+    "up{job=api}",
+    "up{job=\"api\"",
+    "up{job==\"api\"}",
+    "up{job=~\"(\"}",
+    "up{job=~\"[\"}",
+    "up{job=~\".*\"}{",
+    "{job=~\".*\"}",
+    "{job=\"\"}",
+    "{job!=\"x\"}",
+    "up{9a=\"b\"}",
+    "up{a-b=\"c\"}",
+    "up{__name__=\"x\"}",
+    "up{job=\"a\" code=\"b\"}",
+    "up up",
+    "up[5m",
+    "up[5x]",
+    "up[0s]",
+    "rate(up)",
+    "rate(x[$window]",
+    "sum(rate(x[$window])))",
+    "sum(x[$window])",
+    "rate(sum(x[$window]))",
+    "rate(x[$window], 5)",
+    "rate()",
+    "nosuchfunction(x[$window])",
+    "sum by route (rate(x[$window]))",
+    "sum(rate(x[$window])) +",
+    "sum(rate(x[$window])) and 1",
+    "sum(rate(x[$window])) or 0",
+    "1 > 2",
+    "rate(x[$window]) == on (a) group_left",
+    "rate(x[$window]) and on (a) group_left (b) y",
+    "x offset $window offset 5m",
+    "rate(x[$window]) @ soon",
+    "\"text\"",
+    "'unterminated",
+    "rate(x[$window]) unless 1",
+    "topk(rate(x[$window]))",
+    "quantile(rate(x[$window]))",
+    "-\"a\"",
+    "rate(x{a=\"\\z\"}[$window])",
+    "x{a=\"b\"}[$window]",
+    "rate(x[$window:])[$window]",
+    "histogram_quantile(sum(rate(x[$window])))",
+    "count_values(rate(x[$window]))",
+    "absent(x[$window])",
+    "# only a comment",
+    "rate(x[$window]) ^ \"a\"",
+    "x[$window][$window]",
+    "(rate(x[$window])",
+    "rate(x[1h $window])",
+    "sum(rate(x[$window])) by (a) by (b)",
+    "{\"up\"",
+    "rate(1[$window])",
+    "rate(x[$window] offset)",
+    "label_replace(rate(x[$window]), \"a\")",
+    "time($window)",
+    "clamp(rate(x[$window]), 1)",
+    // Valid for the parser crate, and still invalid: regular expressions beyond RE2, and quoted names.
+    "up{a=~'(?x)a'}",
+    "up{a!~'b|(?R:a)'}",
+    "up{a=~'(?u)a'}",
+    "up{a=~'(?<n>a)'}",
+    "up{a=~'a{1001}'}",
+    "up{a=~'(a{100}){11}'}",
+    "up{a=~'a**'}",
+    "up{a=~'\\\\u0041'}",
+    "up{a=~'[\\\\u0041]'}",
+    "up{a=~'\\\\p{Emoji}'}",
+    "up{a=~'\\\\p{Script=Greek}'}",
+    "rate(x{a=~'(?x)a'}[$window])",
+    "sum(rate(x[$window])) / topk(scalar(y{a=~'(?x)a'}), z)",
+    "{\"up\"}",
+    "{\"up\", a=\"b\"}",
+    "up{\"a b\"=\"c\"}",
+    "up{a=\"b\", 'c'=\"d\"}",
+    "rate({\"x\"}[$window])",
+    // Near them, and valid.
+    "up{a=~'(?i)a|(?P<n>b{1000})|\\\\p{Lu}|\\\\x{41}|[^a-f]+?'}",
+    "up{a=\"{\", b=',\"'}",
+];
+
+#[test]
+fn what_promtool_refuses_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut accepted_selectors = 0;
+    let mut accepted_queries = 0;
+    let mut wrong = Vec::new();
+    for text in EXPRESSIONS {
+        let expression = text.replace("$window", "5m");
+        let is_valid = promtool_accepts(directory.path(), &expression);
+        let selector = Selector::parse(text);
+        let query = Query::parse(text);
+        if !is_valid && (selector.is_ok() || query.is_ok()) {
+            wrong.push(*text);
+        }
+        accepted_selectors += usize::from(selector.is_ok());
+        accepted_queries += usize::from(query.is_ok());
+        if let Ok(selector) = selector {
+            let printed = selector.to_string();
+            assert!(promtool_accepts(directory.path(), &printed), "{text} is printed as {printed}");
+        }
+    }
+    assert!(wrong.is_empty(), "promtool refuses {wrong:#?}");
+    assert!(accepted_selectors >= 9, "{accepted_selectors} selectors are accepted");
+    assert!(accepted_queries >= 8, "{accepted_queries} queries are accepted");
+}
+
+fn promtool_accepts(directory: &Path, expression: &str) -> bool {
+    let path = directory.join("rules.yaml");
+    let quoted = serde_json::to_string(expression).expect("a string");
+    fs::write(&path, format!("groups: [{{name: a, rules: [{{record: a, expr: {quoted}}}]}}]\n")).expect("written");
+    let output = Command::new("promtool").args(["check", "rules"]).arg(&path).output().expect("promtool is installed");
+    output.status.success()
+}
+
+#[test]
+fn deep_expressions_are_read_or_refused_but_never_overflow() {
+    for count in [1_000, 2_000, 4_000, 8_000, 200_000] {
+        for text in [
+            format!("{}sum(rate(x[$window])){}", "(".repeat(count), ")".repeat(count)),
+            format!("{}sum(rate(x[$window]))", "-".repeat(count)),
+            format!("rate(x[$window]){}", "^x".repeat(count)),
+            format!("rate(x[$window]){}", "+x".repeat(count)),
+            format!("x{}", "[$window:1m]".repeat(count)),
+        ] {
+            let (query, selector) = (Query::parse(&text), Selector::parse(&text));
+            assert!(text.len() < 20 << 10 || (query.is_err() && selector.is_err()));
+        }
+    }
+    let long = format!("http_requests_total{{a=~\"{}\"}}", "x|".repeat(5_000));
+    pin_damage(COUNTED, &[("expression-too-long", "total: http_requests_total", &format!("total: '{long}'"))]);
+}
+
+/// Loads a text and renders whatever comes of it in every way.
+fn survives(directory: &Path, bytes: &[u8]) {
+    let path: PathBuf = directory.join("slo.yaml");
+    fs::write(&path, bytes).expect("written");
+    let loaded = spec::load(&[path]);
+    let _ = render::render(&loaded.diagnostics, &loaded.sources, false);
+    let _ = render::render(&loaded.diagnostics, &loaded.sources, true);
+    let _ = serde_json::to_string(&json::diagnostics(&loaded.diagnostics, &loaded.sources)).expect("JSON");
+    assert!(loaded.has_errors() || !loaded.fleet.services.is_empty(), "neither an error nor a service");
+    for diagnostic in &loaded.diagnostics {
+        assert!(!diagnostic.help.is_empty() || diagnostic.primary.is_some() || !diagnostic.message.is_empty());
+    }
+}
+
+fn examples() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let read = |name: &str| fs::read(folder.join(name)).expect("an example");
+    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into()]
+}
+
+/// Pieces that often mean something, at places where they do not.
+const PIECES: [&str; 30] = [
+    ":",
+    ": ",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\"",
+    "'",
+    "|",
+    ">",
+    "&a ",
+    "*a",
+    "!!str ",
+    "#",
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "  ",
+    "---\n",
+    "...",
+    "<<: ",
+    "? ",
+    "\u{feff}",
+    "ü",
+    "\u{1b}[31m",
+    "\0",
+    "\u{2028}",
+];
+
+#[derive(Clone, Debug)]
+enum Mutation {
+    Flip(usize, u8),
+    Delete(usize, usize),
+    Insert(usize, usize),
+    Repeat(usize, usize),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    prop_oneof![
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Mutation::Flip(at, byte)),
+        (any::<usize>(), 1..40_usize).prop_map(|(at, length)| Mutation::Delete(at, length)),
+        (any::<usize>(), 0..PIECES.len()).prop_map(|(at, piece)| Mutation::Insert(at, piece)),
+        (any::<usize>(), 1..40_usize).prop_map(|(at, length)| Mutation::Repeat(at, length)),
+    ]
+}
+
+fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
+    let length = bytes.len().max(1);
+    match mutation {
+        Mutation::Flip(at, byte) => {
+            if let Some(slot) = bytes.get_mut(at % length) {
+                *slot = *byte;
+            }
+        }
+        Mutation::Delete(at, count) => {
+            let start = (at % length).min(bytes.len());
+            let end = (start + count).min(bytes.len());
+            bytes.drain(start..end);
+        }
+        Mutation::Insert(at, piece) => {
+            let at = (at % length).min(bytes.len());
+            bytes.splice(at..at, PIECES[*piece].bytes());
+        }
+        Mutation::Repeat(at, count) => {
+            let start = (at % length).min(bytes.len());
+            let end = (start + count).min(bytes.len());
+            let piece = bytes[start..end].to_vec();
+            bytes.splice(end..end, piece);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn no_mutation_of_a_good_file_panics(which in 0..4_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut bytes = examples().swap_remove(which);
+        for mutation in &mutations {
+            mutate(&mut bytes, mutation);
+        }
+        survives(directory.path(), &bytes);
+    }
+
+    #[test]
+    fn no_text_panics(pieces in prop::collection::vec(prop_oneof![
+        prop::sample::select(PIECES.to_vec()).prop_map(str::to_owned),
+        prop::sample::select(vec!["version", "service", "slos", "probes", "name", "objective", "99.9", "sli", "probe", "window", "30d"]).prop_map(str::to_owned),
+        "\\PC{0,6}",
+    ], 0..40)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        survives(directory.path(), pieces.concat().as_bytes());
+    }
+}

@@ -121,7 +121,7 @@ fn a_damaged_rule_fails_its_proof() {
         ("shop.slow", "> 0.01)", "> 0.005)"),
         ("shop.slow", "* 300\n", "* 299\n"),
         ("shop.slow", "> bool 0", "> bool -100000"),
-        ("shop.slow", "shop\",slo=\"probed\"}[15m]", "shop\",slo=\"probed\"}[15d]"),
+        ("shop.slow", "[899999ms]", "[15d]"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let text = every_kind("30d", "99", "");

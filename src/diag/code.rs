@@ -110,8 +110,6 @@ codes! {
     InvalidRules = "invalid-rules", Error;
     /// A window pair of `alerting.windows` that could not work.
     InvalidPair = "invalid-pair", Error;
-    /// A gate that would open before it closes.
-    InvalidGate = "invalid-gate", Error;
     /// A planned change whose downtime is longer than the change.
     InvalidChange = "invalid-change", Error;
     /// Working hours that hold no time, or a day or zone that does not exist.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::rules::{by, fresh, known, series};
+use super::rules::{and_known, by, fresh, series};
 use super::template::{literal, literals};
 use super::yaml::{Alerting, Group, Rule};
 use crate::names::{Alert, Record, label};
-use crate::promql::build::{Expr, Operator, Series, call, last_over};
+use crate::promql::build::{Expr, Operator, Series, call, seen_over};
 use crate::promql::quote;
 use crate::slo::SloPlan;
 use crate::slo::window::{Pair, SLICE, Tier};
@@ -127,25 +127,18 @@ fn exhausted(plan: &SloPlan) -> Alerting {
     let spent = remaining.join(Operator::LessOrEqual, Expr::from(Decimal::ZERO));
     let summary = format!("{} {} has spent its error budget", slo.service, slo.name);
     let description = format!(
-        "The budget of {} over {} is spent{{{{ with $value }}}} and overdrawn: {{{{ $value | humanizeDuration }}}} \
-         are left{{{{ end }}}}. Deployments wait until it has recovered.",
+        "{{{{ $value | humanizeDuration }}}} of the {} over {} are left. Find out what spent it before the next change \
+         spends more; it comes back as the bad minutes leave the window.",
         minutes(plan.budget_seconds),
         slo.window,
     );
-    ticket(
-        plan,
-        Alert::ErrorBudgetExhausted,
-        spent.join(Operator::And, known(plan)),
-        Duration::ZERO,
-        &summary,
-        &description,
-    )
+    ticket(plan, Alert::ErrorBudgetExhausted, and_known(plan, spent), Duration::ZERO, &summary, &description)
 }
 
 /// A group that was there within a day is gone, or an SLO never had any.
 fn data_missing(plan: &SloPlan) -> Alerting {
     let slo = &plan.slo;
-    let seen = last_over(series(plan, Record::ObservedAt), super::rules::RETIRED_AFTER);
+    let seen = seen_over(series(plan, Record::ObservedAt), super::rules::RETIRED_AFTER);
     let gone = seen.clone().join(Operator::Unless, fresh(plan));
     let identity = [label::SERVICE.to_owned(), label::SLO.to_owned()];
     let objective: Expr = series(plan, Record::Objective).into();
@@ -158,7 +151,8 @@ fn data_missing(plan: &SloPlan) -> Alerting {
          the names and labels of the SLO file.",
         plan.stale_after(),
     );
-    ticket(plan, Alert::SliDataMissing, expr, PATIENCE, &summary, &description)
+    let first_run = plan.slo.sli.probe_interval().unwrap_or_default();
+    ticket(plan, Alert::SliDataMissing, expr, PATIENCE.max(first_run), &summary, &description)
 }
 
 /// The gate closed.

@@ -12,7 +12,7 @@ use super::increments::increments;
 use super::yaml::{Group, Recording, Rule, RuleFile};
 use crate::names::{Metric, Record, label};
 use crate::promql::Selector;
-use crate::promql::build::{Expr, Operator, Series, call, count_over, last_over, sum_by, sum_over};
+use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, sum_by, sum_over};
 use crate::slo::SloPlan;
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{SLICE, Tier};
@@ -200,7 +200,7 @@ impl Rules<'_> {
         let total = sum_over(self.series(total_record), window);
         let mut value = ratio(self.filled(bad, &total), total);
         if window == self.plan.slo.window {
-            let seen = last_over(self.series(total_record), RETIRED_AFTER.min(window));
+            let seen = seen_over(self.series(total_record), RETIRED_AFTER.min(window));
             value = value.join(Operator::And, seen);
         }
         list.push(self.record(Record::ErrorRatio(window), value));
@@ -288,22 +288,20 @@ impl Rules<'_> {
         };
         let resumed = above(Operator::GreaterOrEqualBool, self.plan.resume_at);
         let resumed = resumed.join(Operator::Greater, Expr::from(Decimal::ZERO));
-        let before = last_over(self.series(Record::GateLatch), self.plan.slo.window);
+        let before = seen_over(self.series(Record::GateLatch), self.plan.slo.window);
         let fresh = above(Operator::GreaterBool, self.plan.close_at);
         let state = resumed.join(Operator::Or, before).join(Operator::Or, fresh.clone());
-        let latch = fresh.join(Operator::Multiply, state).join(Operator::And, known(self.plan));
-        self.record(Record::GateLatch, latch)
+        self.record(Record::GateLatch, and_known(self.plan, fresh.join(Operator::Multiply, state)))
     }
 
     /// The answer: the latch, or what `on_unknown` says.
     fn gate_answer(&self) -> Recording {
-        let unknown = match self.plan.slo.gate.on_unknown {
-            OnUnknown::Hold => Decimal::ZERO,
-            OnUnknown::Allow => Decimal::ONE,
-        };
         let instead = |record| {
-            let zero = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(record));
-            zero.join(Operator::Add, Expr::from(unknown))
+            let closed = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(record));
+            match self.plan.slo.gate.on_unknown {
+                OnUnknown::Hold => closed,
+                OnUnknown::Allow => closed.join(Operator::Add, Expr::from(Decimal::ONE)),
+            }
         };
         let latch: Expr = self.series(Record::GateLatch).into();
         let answer = latch.join(Operator::Or, instead(Record::RemainingSeconds));
@@ -312,16 +310,16 @@ impl Rules<'_> {
     }
 }
 
-/// Series that are one while an SLO is known: enough of its window is observed, and its newest slice is not old.
-pub(super) fn known(plan: &SloPlan) -> Expr {
+/// `expr` while the SLO is known: enough of its window is observed, and its newest slice is not old.
+pub(super) fn and_known(plan: &SloPlan, expr: Expr) -> Expr {
     let coverage: Expr = series(plan, Record::Coverage).into();
     let covered = coverage.join(Operator::GreaterOrEqual, Expr::from(Decimal::new(LEAST_COVERAGE_PERCENT, 2)));
-    covered.join(Operator::And, fresh(plan))
+    expr.join(Operator::And, covered).join(Operator::And, fresh(plan))
 }
 
 /// The groups whose newest slice is not old.
 pub(super) fn fresh(plan: &SloPlan) -> Expr {
-    last_over(series(plan, Record::ObservedAt), plan.stale_after())
+    seen_over(series(plan, Record::ObservedAt), plan.stale_after())
 }
 
 /// The bad and total series that a tier sums.

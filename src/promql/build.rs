@@ -193,10 +193,16 @@ pub fn count_over(series: Series, window: Duration) -> Expr {
     call("count_over_time", [series.window(window).into()])
 }
 
-/// `last_over_time(series[range])`: the newest sample, for which the left edge does not matter.
+/// `last_over_time(series[range])`: the newest sample of a scraped series, for which the left edge does not matter.
 #[must_use]
 pub fn last_over(series: Series, range: Duration) -> Expr {
     call("last_over_time", [series.range(range).into()])
+}
+
+/// `last_over_time(series[window])`: whether there was a sample, edges as [`Series::window`] has them.
+#[must_use]
+pub fn seen_over(series: Series, window: Duration) -> Expr {
+    call("last_over_time", [series.window(window).into()])
 }
 
 /// `sum by (labels) (inner)`.

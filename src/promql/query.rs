@@ -1,6 +1,6 @@
 //! A query with `$window`, the escape hatch for indicators that no selector expresses.
 
-use promql_parser::parser::{self, value::ValueType};
+use promql_parser::parser::value::ValueType;
 
 use super::PromqlError;
 use crate::units::Duration;
@@ -25,7 +25,7 @@ impl Query {
             return Err(PromqlError::NoWindow);
         }
         let query = Self { template: text.trim().to_owned() };
-        let expression = parser::parse(&query.over(Duration::from_mins(5))).map_err(PromqlError::Syntax)?;
+        let expression = super::parse(&query.over(Duration::from_mins(5)))?;
         match expression.value_type() {
             ValueType::Vector => Ok(query),
             ValueType::Scalar => Err(PromqlError::WrongType("scalar")),

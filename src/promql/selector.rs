@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use promql_parser::parser::{self, Expr};
+use promql_parser::parser::Expr;
 
 use super::PromqlError;
 
@@ -27,7 +27,7 @@ impl Selector {
     /// [`PromqlError::Syntax`] for text that is not PromQL, [`PromqlError::NotASelector`] for PromQL that
     /// is more than a selector.
     pub fn parse(text: &str) -> Result<Self, PromqlError> {
-        let expression = parser::parse(text).map_err(PromqlError::Syntax)?;
+        let expression = super::parse(text)?;
         let found = match &expression {
             Expr::VectorSelector(selector) if selector.offset.is_some() => "an offset stands",
             Expr::VectorSelector(selector) if selector.at.is_some() => "an `@` modifier stands",

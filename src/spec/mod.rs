@@ -54,9 +54,9 @@ impl Loaded {
 #[must_use]
 pub fn load(paths: &[PathBuf]) -> Loaded {
     let mut problems = Vec::new();
-    let mut sources = source::read_all(paths, &mut problems);
+    let (mut sources, readable) = source::read_all(paths, &mut problems);
     let mut trees = Vec::new();
-    for (id, source) in sources.iter() {
+    for (id, source) in readable.iter().filter_map(|id| Some((*id, sources.get(*id)?))) {
         trees.extend(raw::parse(id, &source.text, &mut problems));
     }
     let (fleet, found) = validate::fleet(&trees);

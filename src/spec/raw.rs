@@ -14,6 +14,8 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError};
 
 use crate::diag::{Code, Diagnostic, SourceId, Span};
 
+use super::read::quoted;
+
 /// How deep lists and mappings may be nested. The format itself needs eight levels.
 const MAX_DEPTH: usize = 32;
 
@@ -65,6 +67,7 @@ pub(super) fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>
     for event in Parser::new_from_str_with_options(text, options) {
         let step = match event {
             Ok((event, span)) => {
+                builder.refuse_tag(&event, &span);
                 let span = builder.place(&span);
                 builder.take(event, span)
             }
@@ -133,15 +136,16 @@ impl<'a> Builder<'a> {
         self.span(range.start, range.start + words)
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span) -> Step {
+    fn refuse_tag(&mut self, event: &Event<'_>, span: &granit_parser::Span) {
         if let Some(tag) = event.tag() {
-            let message = format!("the YAML tag `{}` means nothing here", tag.original());
-            self.problems.push(
-                Diagnostic::new(Code::YamlFeature, message)
-                    .at(span, "tagged value")
-                    .help("leave the tag out: types follow from the keys"),
-            );
+            let message = format!("the YAML tag {} means nothing here", quoted(&tag.original()));
+            let place = self.place(&span.tag_span().unwrap_or(*span));
+            let problem = Diagnostic::new(Code::YamlFeature, message).at(place, "tag");
+            self.problems.push(problem.help("leave the tag out: types follow from the keys"));
         }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Step {
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, _) => {
@@ -262,8 +266,9 @@ impl<'a> Builder<'a> {
                     .at(span, "too deep")
                     .help(format!("SLO files need fewer than {MAX_DEPTH} levels"))
             }
-            _ => Diagnostic::new(Code::InvalidYaml, format!("this is not YAML: {}", error.info()))
-                .at(span, "the reader stops here"),
+            kind => Diagnostic::new(Code::InvalidYaml, format!("this is not YAML: {}", error.info()))
+                .at(span, "the reader stops here")
+                .help(yaml_help(kind)),
         };
         Box::new(problem)
     }
@@ -280,6 +285,21 @@ impl<'a> Builder<'a> {
             return None;
         }
         self.root
+    }
+}
+
+/// What usually helps when a text is no YAML.
+fn yaml_help(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => "indent with spaces",
+        ErrorKind::UnknownAnchor => "write the value out, or quote a text that starts with `*`",
+        ErrorKind::UnclosedQuotedScalar => "close the quotes",
+        ErrorKind::UnclosedFlowCollection { .. } => "close every `{` and `[`",
+        _ => "look at the indentation, at brackets and quotes, and for a missing space after `:`",
     }
 }
 
@@ -309,7 +329,7 @@ fn read_key(node: Node, index: &mut BTreeMap<String, Span>, problems: &mut Vec<D
     }
     if let Some(first) = index.get(&name) {
         problems.push(
-            Diagnostic::new(Code::DuplicateKey, format!("the key `{name}` stands twice"))
+            Diagnostic::new(Code::DuplicateKey, format!("the key {} stands twice", quoted(&name)))
                 .at(node.span, "again here")
                 .also(*first, "first here")
                 .help("keep one of the two"),

@@ -133,6 +133,11 @@ impl Reader {
         if let Some(near) = near {
             problem = problem.help(format!("did you mean `{near}`?"));
         }
+        let is_number = entry.key.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && matches!(entry.value.value, Value::Null) {
+            problem = problem
+                .help("if this belongs to the number before it: the decimal point is `.`, and `,` separates keys");
+        }
         self.report(problem.help(format!("known keys: {}", listed(known))));
         near
     }

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::diag::{Code, Diagnostic, Source, Sources};
+use crate::diag::{Code, Diagnostic, Source, SourceId, Sources, Span};
 
 /// The largest file that is read. A service with a hundred SLOs takes about a tenth of it.
 const MAX_BYTES: u64 = 1 << 20;
@@ -18,22 +18,23 @@ const STDIN: &str = "-";
 
 /// Reads every file that `paths` name: files themselves, and each `*.yaml` and `*.yml` directly in a
 /// directory, in order of their names and without hidden ones. A file that is named twice is read once.
-pub(super) fn read_all(paths: &[PathBuf], problems: &mut Vec<Diagnostic>) -> Sources {
-    let mut sources = Sources::default();
+/// Gives every file that diagnostics may show, and which of them are text.
+pub(super) fn read_all(paths: &[PathBuf], problems: &mut Vec<Diagnostic>) -> (Sources, Vec<SourceId>) {
+    let (mut sources, mut readable) = (Sources::default(), Vec::new());
     let mut seen = BTreeSet::new();
     for path in paths {
         match files_of(path) {
             Ok(files) => {
                 for file in files {
                     if seen.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
-                        read_into(&mut sources, &file, problems);
+                        readable.extend(read_into(&mut sources, &file, problems));
                     }
                 }
             }
             Err(problem) => problems.push(*problem),
         }
     }
-    sources
+    (sources, readable)
 }
 
 /// The files that one path of the command line stands for.
@@ -72,25 +73,32 @@ fn unreadable(path: &Path, error: &io::Error) -> Box<Diagnostic> {
     Box::new(Diagnostic::new(Code::FileUnreadable, format!("cannot read `{}`: {reason}", path.display())))
 }
 
-fn read_into(sources: &mut Sources, path: &Path, problems: &mut Vec<Diagnostic>) {
-    let bytes = match read_bounded(path) {
-        Ok(bytes) => bytes,
-        Err(error) => return problems.push(*unreadable(path, &error)),
-    };
+/// Reads one file; gives its number if it is text.
+fn read_into(sources: &mut Sources, path: &Path, problems: &mut Vec<Diagnostic>) -> Option<SourceId> {
+    let bytes = read_bounded(path).map_err(|error| problems.push(*unreadable(path, &error))).ok()?;
     let shown = if path.as_os_str() == STDIN { "<stdin>".to_owned() } else { path.display().to_string() };
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("`{shown}` is larger than 1 MiB");
         let help =
             "SLO files are small: is this the right file? A large fleet goes into a directory, a file per service";
-        return problems.push(Diagnostic::new(Code::FileTooLarge, message).help(help));
+        problems.push(Diagnostic::new(Code::FileTooLarge, message).help(help));
+        return None;
     }
     match String::from_utf8(bytes) {
         Ok(text) => {
             // Editors hide a byte order mark, so columns and offsets do not count it either.
             let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-            sources.add(Source { path: shown, text });
+            Some(sources.add(Source { path: shown, text }))
         }
-        Err(error) => problems.push(not_utf8(&shown, &error)),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = sources.add(Source { path: shown, text });
+            let span = Span { source, start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+            let problem = Diagnostic::new(Code::NotUtf8, "the file is not UTF-8 text");
+            problems.push(problem.at(span, "the first byte that does not fit").help("save the file as UTF-8"));
+            None
+        }
     }
 }
 
@@ -103,11 +111,4 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
         File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
-}
-
-fn not_utf8(path: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
-    let valid = error.utf8_error().valid_up_to();
-    let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
-    Diagnostic::new(Code::NotUtf8, format!("`{path}` is not UTF-8 text: line {line} has a byte that does not fit"))
-        .help("save the file as UTF-8")
 }

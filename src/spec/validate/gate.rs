@@ -3,7 +3,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::diag::{Code, Diagnostic, Span};
+use crate::diag::{Code, Span};
 use crate::units::Duration;
 
 use super::super::model::{BudgetAmount, Gate, OnUnknown};
@@ -31,28 +31,15 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Draft {
     }
 }
 
-/// The gate of an SLO: what it says itself, else what its file says, else the usual. How a share compares to a
-/// time depends on the budget, so only amounts of one kind are compared here.
-pub(super) fn combine(reader: &mut Reader, file: Draft, slo: Draft) -> Option<Gate> {
+/// The gate of an SLO: what it says itself, else what its file says, else the usual. How the
+/// amounts compare depends on the budget, so the plan judges that.
+pub(super) fn combine(file: Draft, slo: Draft) -> Gate {
     let close = slo.close_at.or(file.close_at);
     let resume = slo.resume_at.or(file.resume_at);
     let close_at = close.map_or(BudgetAmount::Time(Duration::ZERO), |(amount, _)| amount);
     let resume_at = resume.map_or(BudgetAmount::Share(Decimal::new(25, 2)), |(amount, _)| amount);
-    let is_upside_down = match (close_at, resume_at) {
-        (BudgetAmount::Time(close), BudgetAmount::Time(resume)) => resume < close,
-        (BudgetAmount::Share(close), BudgetAmount::Share(resume)) => resume < close,
-        _ => false,
-    };
-    if let Some((_, span)) = resume.or(close).filter(|_| is_upside_down) {
-        reader.report(
-            Diagnostic::new(Code::InvalidGate, "`resume_at` is less than `close_at`")
-                .at(span, "the gate would open and close at once")
-                .help("write a `resume_at` of at least `close_at`; without one it is `10m`"),
-        );
-        return None;
-    }
     let on_unknown = slo.on_unknown.or(file.on_unknown).unwrap_or_default();
-    Some(Gate { close_at, resume_at, on_unknown, resume_span: resume.map(|(_, span)| span) })
+    Gate { close_at, resume_at, on_unknown, resume_span: resume.map(|(_, span)| span) }
 }
 
 fn amount(reader: &mut Reader, node: &Node, what: &str) -> Option<(BudgetAmount, Span)> {

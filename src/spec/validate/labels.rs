@@ -62,10 +62,11 @@ pub(super) fn by(reader: &mut Reader, node: &Node) -> Option<Vec<(LabelName, Spa
         let name = name(reader, text, node.span)?;
         is_free(reader, &name, node.span, &[]).then_some((name, node.span))
     })?;
-    for (at, (name, span)) in names.iter().enumerate() {
-        if let Some((_, first)) = names.iter().take(at).find(|(earlier, _)| earlier == name) {
+    let mut seen: BTreeMap<&LabelName, Span> = BTreeMap::new();
+    for (name, span) in &names {
+        if let Some(first) = seen.insert(name, *span) {
             let problem = Diagnostic::new(Code::DuplicateName, format!("`by` names the label `{name}` twice"));
-            reader.report(problem.at(*span, "again here").also(*first, "first here").help("name each label once"));
+            reader.report(problem.at(*span, "again here").also(first, "first here").help("name each label once"));
         }
     }
     Some(names)

@@ -25,6 +25,9 @@ impl Kind {
     }
 }
 
+/// How many probes an error lists, and how many it looks at for a typing error.
+const MAX_LISTED: usize = 20;
+
 /// A service, or nothing for files whose service could not be read: these only know each other.
 type ServiceKey = Option<Name>;
 
@@ -40,7 +43,7 @@ struct KnownProbe {
 #[derive(Default)]
 pub(super) struct Catalog {
     taken: BTreeMap<(Kind, ServiceKey, Name), Span>,
-    probes: BTreeMap<(ServiceKey, Name), KnownProbe>,
+    probes: BTreeMap<ServiceKey, BTreeMap<Name, KnownProbe>>,
     working_hours: BTreeMap<Name, Span>,
 }
 
@@ -76,7 +79,7 @@ impl Catalog {
     ) {
         self.claim(reader, Kind::Probe, service, name, span);
         let probe = KnownProbe { span, interval, is_used: false };
-        self.probes.entry((service.cloned(), name.clone())).or_insert(probe);
+        self.probes.entry(service.cloned()).or_default().entry(name.clone()).or_insert(probe);
     }
 
     /// The interval of a probe that an SLI names, or nothing with the reason reported.
@@ -87,13 +90,13 @@ impl Catalog {
         name: &Name,
         span: Span,
     ) -> Option<Duration> {
-        let service = service.cloned();
-        if let Some(probe) = self.probes.get_mut(&(service.clone(), name.clone())) {
+        let probes = self.probes.entry(service.cloned()).or_default();
+        if let Some(probe) = probes.get_mut(name) {
             probe.is_used = true;
             return probe.interval;
         }
-        let known: Vec<&str> =
-            self.probes.keys().filter(|(of, _)| *of == service).map(|(_, probe)| probe.as_str()).collect();
+        let known: Vec<&str> = probes.keys().take(MAX_LISTED).map(Name::as_str).collect();
+        let is_cut = probes.len() > MAX_LISTED;
         let mut problem = Diagnostic::new(Code::UnknownProbe, format!("there is no probe {}", quoted(name.as_str())))
             .at(span, "unknown probe");
         if let Some(near) = nearest(name.as_str(), &known) {
@@ -101,7 +104,9 @@ impl Catalog {
         }
         problem = match known.as_slice() {
             [] => problem.help("the service has no probes; add one under `probes:`"),
-            known => problem.help(format!("probes of the service: {}", listed(known))),
+            known => {
+                problem.help(format!("probes of the service: {}{}", listed(known), if is_cut { ", …" } else { "" }))
+            }
         };
         reader.report(problem);
         None
@@ -130,7 +135,7 @@ impl Catalog {
         if !reader.problems.is_empty() {
             return;
         }
-        for ((_, name), probe) in self.probes.iter().filter(|(_, probe)| !probe.is_used) {
+        for (name, probe) in self.probes.values().flatten().filter(|(_, probe)| !probe.is_used) {
             let message = format!("no SLO uses the probe `{name}`");
             let help = format!("write an SLO with `sli: {{probe: {name}}}`, or remove the probe");
             reader.report(Diagnostic::new(Code::UnusedProbe, message).at(probe.span, "never counted").help(help));

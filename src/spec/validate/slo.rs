@@ -39,7 +39,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
     let window = fields.get("window").and_then(|node| window(reader, node)).or(file.window);
     let sli = reader.require(&fields, "sli").and_then(|node| sli(reader, node, file, catalog));
     let gate_draft = fields.get("gate").map(|node| gate::read(reader, node)).unwrap_or_default();
-    let gate = gate::combine(reader, file.gate, gate_draft);
+    let gate = gate::combine(file.gate, gate_draft);
     let draft = fields.get("alerting").map(|node| alerting::read(reader, node, file.rules)).unwrap_or_default();
     let length = window.map_or(WINDOW, |(window, _)| window);
     let (alerting, alerting_span) = alerting::combine(reader, &file.alerting, &draft, length);
@@ -56,7 +56,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
         sli,
         rules: file.rules?,
         alerting,
-        gate: gate?,
+        gate,
         span: name_node?.span,
         objective_span,
         window_span: window.map_or(objective_span, |(_, span)| span),
