@@ -276,16 +276,28 @@ pub enum Alert {
     SloRulesFailing,
     /// The gate closed.
     DeployGateClosed,
+    /// Always fires, so that a broken path from Prometheus to people is noticed.
+    Watchdog,
+    /// The probe service is not scraped.
+    ProberDown,
+    /// Runs of a probe were skipped, since the one before had not ended.
+    ProbeOverrun,
+    /// A certificate of a probed server ends soon.
+    CertificateExpiring,
 }
 
 impl Alert {
     /// Every alert.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::ErrorBudgetBurn,
         Self::ErrorBudgetExhausted,
         Self::SliDataMissing,
         Self::SloRulesFailing,
         Self::DeployGateClosed,
+        Self::Watchdog,
+        Self::ProberDown,
+        Self::ProbeOverrun,
+        Self::CertificateExpiring,
     ];
 
     /// The name of the alert, as `alertname` carries it.
@@ -297,6 +309,23 @@ impl Alert {
             Self::SliDataMissing => "SLIDataMissing",
             Self::SloRulesFailing => "SLORulesFailing",
             Self::DeployGateClosed => "DeployGateClosed",
+            Self::Watchdog => "Watchdog",
+            Self::ProberDown => "ProberDown",
+            Self::ProbeOverrun => "ProbeOverrun",
+            Self::CertificateExpiring => "CertificateExpiring",
+        }
+    }
+
+    /// Whether a service has one of it, rather than each SLO.
+    #[must_use]
+    pub const fn is_of_service(self) -> bool {
+        match self {
+            Self::ErrorBudgetBurn | Self::ErrorBudgetExhausted | Self::SliDataMissing | Self::DeployGateClosed => false,
+            Self::SloRulesFailing
+            | Self::Watchdog
+            | Self::ProberDown
+            | Self::ProbeOverrun
+            | Self::CertificateExpiring => true,
         }
     }
 }

@@ -493,7 +493,7 @@ slos:
         .iter()
         .map(|slo| {
             let page = &slo.alerting.page;
-            (slo.alerting.min_failures, page.disable, page.severity.as_str(), page.annotations.len())
+            (slo.alerting.min_failures, page.options.disable, page.severity.as_str(), page.options.annotations.len())
         })
         .collect();
     assert_eq!(alerts, [(3, false, "critical", 1), (1, true, "critical", 1)]);

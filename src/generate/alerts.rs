@@ -196,14 +196,14 @@ fn labels(plan: &SloPlan, severity: Severity) -> BTreeMap<String, String> {
 
 fn meta_labels(plan: &SloPlan, severity: Severity) -> BTreeMap<String, String> {
     let meta = meta(plan, severity);
-    let mut labels: BTreeMap<String, String> = literals(&meta.labels).collect();
+    let mut labels: BTreeMap<String, String> = literals(&meta.options.labels).collect();
     labels.insert(label::SEVERITY.to_owned(), literal(&meta.severity));
     labels
 }
 
 /// The built-in annotations, overridden by those of the file, which are templates and stay as they are.
 fn annotations(plan: &SloPlan, severity: Severity, mut built_in: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let of_file = meta(plan, severity).annotations.iter();
+    let of_file = meta(plan, severity).options.annotations.iter();
     built_in.extend(of_file.map(|(name, value)| (name.to_string(), value.clone())));
     built_in
 }

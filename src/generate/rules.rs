@@ -16,7 +16,7 @@ use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, 
 use crate::slo::SloPlan;
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{SLICE, Tier};
-use crate::spec::model::{FirstSample, OnUnknown, Sli};
+use crate::spec::model::{CounterPair, FirstSample, OnUnknown, Sli};
 use crate::units::{Duration, Name};
 
 /// A group that was not seen for this long leaves every series.
@@ -122,9 +122,7 @@ impl Rules<'_> {
     fn slices(&self, list: &mut Vec<Recording>) {
         let (total, bad) = match &self.plan.slo.sli {
             Sli::Query { total, bad, .. } => (self.checked(&total.over(SLICE)), self.checked(&bad.over(SLICE))),
-            Sli::Probe { .. } | Sli::Events { .. } => {
-                (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease))
-            }
+            _ => (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease)),
         };
         list.push(self.record(Record::TotalIncrease5m, total));
         list.push(self.record(Record::BadIncrease5m, bad));
@@ -135,11 +133,11 @@ impl Rules<'_> {
     /// Increments are filled where they are recorded.
     fn filled(&self, bad: Expr, total: &Expr) -> Expr {
         match self.plan.slo.sli {
-            Sli::Probe { .. } | Sli::Events { .. } => bad,
             Sli::Query { .. } => {
                 let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, total.clone());
                 bad.join_on(Operator::Or, &by(self.plan), none)
             }
+            _ => bad,
         }
     }
 
@@ -363,9 +361,14 @@ pub(super) fn counters(plan: &SloPlan) -> Option<Counters> {
             let first_sample = FirstSample::Ignore;
             Some(Counters { bad: select(Metric::ProbeFailures), total: select(Metric::ProbeAttempts), first_sample })
         }
-        Sli::Events { bad, total, first_sample, .. } => {
+        Sli::Events { counters: CounterPair::BadTotal { bad, total }, first_sample, .. } => {
             Some(Counters { bad: bad.clone(), total: total.clone(), first_sample: *first_sample })
         }
-        Sli::Query { .. } => None,
+        Sli::Events { counters: CounterPair::GoodTotal { .. } | CounterPair::GoodBad { .. }, .. }
+        | Sli::Latency { .. }
+        | Sli::NativeLatency { .. }
+        | Sli::Gauge { .. }
+        | Sli::Ratio { .. }
+        | Sli::Query { .. } => None,
     }
 }

@@ -103,8 +103,8 @@ impl SloPlan {
     pub fn enabled(&self, severity: Severity) -> bool {
         let alerting = &self.slo.alerting;
         !match severity {
-            Severity::Page => alerting.page.disable,
-            Severity::Ticket => alerting.ticket.disable,
+            Severity::Page => alerting.page.options.disable,
+            Severity::Ticket => alerting.ticket.options.disable,
         }
     }
 
@@ -145,8 +145,8 @@ impl SloPlan {
     #[must_use]
     pub fn counts_failures(&self) -> bool {
         match self.slo.sli {
-            Sli::Probe { .. } | Sli::Events { .. } => true,
-            Sli::Query { .. } => false,
+            Sli::Probe { .. } | Sli::Events { .. } | Sli::Latency { .. } => true,
+            Sli::NativeLatency { .. } | Sli::Gauge { .. } | Sli::Ratio { .. } | Sli::Query { .. } => false,
         }
     }
 

@@ -38,6 +38,7 @@ complaint_from!(
     units::ObjectiveError,
     units::NameError,
     units::LabelNameError,
+    units::AlertNameError,
     units::ByteSizeError,
     PromqlError
 );
