@@ -4,6 +4,7 @@
 //! touches the disk.
 
 mod alerts;
+mod events;
 mod increments;
 mod proofs;
 mod rules;
