@@ -204,7 +204,24 @@ fn alerts(reader: &mut Reader, node: &Node, scope: Scope) -> Option<BTreeMap<Ale
         }
         found.extend(alert_rule(reader, node, alert, span).map(|rule| (alert, rule)));
     }
+    report_taken(reader, &found);
     Some(found)
+}
+
+/// Reports each alert that is given the name of another one.
+fn report_taken(reader: &mut Reader, rules: &BTreeMap<Alert, RuleDraft>) {
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    for (alert, rule) in rules {
+        let Some(name) = &rule.name else { continue };
+        let is_usual = Alert::ALL.iter().any(|other| other != alert && other.name() == name.as_str());
+        let other = names.insert(name.to_string(), rule.span);
+        if is_usual || other.is_some() {
+            let problem = Diagnostic::new(Code::DuplicateName, format!("`{name}` is the name of another alert"));
+            let problem = problem.at(rule.span, "taken");
+            let problem = other.into_iter().fold(problem, |problem, span| problem.also(span, "by this one"));
+            reader.report(problem.help("give each alert a name of its own, so that it can be routed and silenced"));
+        }
+    }
 }
 
 fn alert_rule(reader: &mut Reader, node: &Node, alert: Alert, span: Span) -> Option<RuleDraft> {

@@ -14,9 +14,17 @@ const SUM: Duration = Duration::from_mins(5);
 
 /// Reads a way of budgeting, with its place.
 pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Option<(Budgeting, Span)> {
-    if matches!(node.value, Value::Scalar(_)) {
-        let budgeting = reader.choice(node, "`budgeting`", &[("occurrences", Budgeting::Occurrences)])?;
-        return Some((budgeting, node.span));
+    if let Value::Scalar(text) = &node.value {
+        if text == "occurrences" {
+            return Some((Budgeting::Occurrences, node.span));
+        }
+        let problem = Diagnostic::new(Code::UnknownValue, format!("`budgeting` cannot be {}", quoted(text)));
+        reader.report(
+            problem
+                .at(node.span, "unknown value")
+                .help("write `occurrences`, or `{timeslices: {slice: 1m, target: 95}}`"),
+        );
+        return None;
     }
     let fields = reader.fields(node, "`budgeting`", &["timeslices"])?;
     let timeslices = reader.require(&fields, "timeslices")?;
@@ -26,18 +34,18 @@ pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) 
     Some((Budgeting::Timeslices { slice: slice?, target: target? }, node.span))
 }
 
-/// How an SLO is budgeted: as it says itself, else as its file says, else by occurrences.
+/// How an SLO is budgeted: as it says itself, else as its file says, else by occurrences. `sli` is what it counts,
+/// with its place.
 pub(super) fn combine(
     reader: &mut Reader,
     file: Option<(Budgeting, Span)>,
     slo: Option<(Budgeting, Span)>,
-    sli: Option<&Sli>,
+    sli: Option<(&Sli, Span)>,
 ) -> Budgeting {
     let Some((budgeting, span)) = slo.or(file) else { return Budgeting::Occurrences };
-    if matches!((budgeting, sli), (Budgeting::Timeslices { .. }, Some(Sli::Query { .. }))) {
-        let message = "a `query` has no timeslices";
-        let problem = Diagnostic::new(Code::InvalidTimeslices, message).at(span, "not with a query");
-        reader.report(problem.help(
+    if let (Budgeting::Timeslices { .. }, Some((Sli::Query { .. }, place))) = (budgeting, sli) {
+        let problem = Diagnostic::new(Code::InvalidTimeslices, "a `query` has no timeslices").at(place, "this SLI");
+        reader.report(problem.also(span, "timeslices are set here").help(
             "write `budgeting: occurrences` for this SLO, or another kind of SLI: slices are judged by increments, and \
              a query is evaluated over whole windows",
         ));

@@ -8,6 +8,7 @@ use crate::units::LabelName;
 
 use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Reader, quoted};
+use super::template;
 
 /// Labels of a file, an SLO or an alert.
 pub(super) fn plain(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
@@ -24,7 +25,10 @@ pub(super) fn of_severity(reader: &mut Reader, node: &Node) -> Option<BTreeMap<L
 /// Annotations of some alerts.
 pub(super) fn annotations(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
     let entries = reader.entries(node, "`annotations`")?;
-    Some(collect(reader, entries, |_, _, _| true))
+    Some(collect(reader, entries, |reader, entry, _| match &entry.value.value {
+        Value::Scalar(text) => reader.accept(entry.value.span, Code::InvalidTemplate, template::check(text)).is_some(),
+        _ => true,
+    }))
 }
 
 fn collect(

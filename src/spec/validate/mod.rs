@@ -16,6 +16,7 @@ mod rules;
 mod secret;
 mod sli;
 mod slo;
+mod template;
 
 use std::collections::BTreeMap;
 

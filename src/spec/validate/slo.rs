@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, LabelName, Objective};
 
-use super::super::model::{Alerting, Slo};
+use super::super::model::{Alerting, Budgeting, Sli, Slo};
 use super::super::raw::Node;
-use super::super::read::Reader;
+use super::super::read::{Fields, Reader};
 use super::alerting::Scope;
 use super::names::{Catalog, Kind};
 use super::{File, alerting, budgeting, gate, labels, sli};
@@ -41,8 +41,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
     });
     let window = fields.get("window").and_then(|node| window(reader, node)).or(file.window);
     let sli = reader.require(&fields, "sli").and_then(|node| sli::read(reader, node, file, catalog));
-    let of_slo = fields.get("budgeting").and_then(|node| budgeting::read(reader, node, file.rules));
-    let budgeting = budgeting::combine(reader, file.budgeting, of_slo, sli.as_ref().map(|(sli, _)| sli));
+    let budgeting = budgeting(reader, &fields, file, sli.as_ref().map(|(sli, _)| sli));
     let mut labels = file.labels.clone();
     labels.extend(fields.get("labels").and_then(|node| labels::plain(reader, node)).unwrap_or_default());
     let gate_draft = fields.get("gate").map(|node| gate::read(reader, node)).unwrap_or_default();
@@ -71,6 +70,13 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
         window_span: window.map_or(objective_span, |(_, span)| span),
         alerting_span,
     })
+}
+
+fn budgeting(reader: &mut Reader, fields: &Fields<'_>, file: &File<'_>, sli: Option<&Sli>) -> Budgeting {
+    let given = fields.get("budgeting");
+    let of_slo = given.and_then(|node| budgeting::read(reader, node, file.rules));
+    let of_file = file.budgeting.filter(|_| given.is_none());
+    budgeting::combine(reader, of_file, of_slo, sli.zip(fields.key_span("sli")))
 }
 
 /// A rolling window, with its place.
