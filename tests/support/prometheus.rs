@@ -113,12 +113,13 @@ impl Prometheus {
     pub(crate) fn query_range(&self, expression: &str, start: f64, end: f64, step: f64) -> Vec<Series> {
         let query = http::encode(expression);
         let data = self.api(&format!("/api/v1/query_range?query={query}&start={start}&end={end}&step={step}"));
-        let results = data["result"].as_array().expect("an array of series");
-        let series = |result: &Value| Series {
-            labels: labels(&result["metric"]),
-            points: result["values"].as_array().expect("an array of points").iter().map(point).collect(),
-        };
-        results.iter().map(series).collect()
+        series(&data)
+    }
+
+    /// Every sample that is stored of a selector's series, over the last `range` such as `5m`.
+    #[track_caller]
+    pub(crate) fn stored(&self, selector: &str, range: &str) -> Vec<Series> {
+        series(&self.api(&format!("/api/v1/query?query={}", http::encode(&format!("{selector}[{range}]")))))
     }
 
     /// Waits until an expression gives one value that is `enough`, and returns it.
@@ -146,6 +147,15 @@ impl Prometheus {
         assert_eq!(json["status"], "success", "{path}: {json}");
         json["data"].take()
     }
+}
+
+fn series(data: &Value) -> Vec<Series> {
+    let results = data["result"].as_array().expect("an array of series");
+    let series = |result: &Value| Series {
+        labels: labels(&result["metric"]),
+        points: result["values"].as_array().expect("an array of points").iter().map(point).collect(),
+    };
+    results.iter().map(series).collect()
 }
 
 fn labels(metric: &Value) -> BTreeMap<String, String> {
@@ -207,6 +217,8 @@ fn an_alert_travels_from_a_metric_to_the_receiver() {
     assert_eq!((sample.labels["job"].as_str(), sample.value), ("smoke", 0.0));
     let series = prometheus.query_range("level", sample.time - 10.0, sample.time, 1.0);
     assert_eq!(series[0].points.last().map(|(_, value)| *value), Some(0.0));
+    let stored = &prometheus.stored("level", "1m")[0].points;
+    assert!(stored.iter().all(|(time, value)| *time <= sample.time + 5.0 && *value == 0.0), "{stored:?}");
     assert_eq!(prometheus.value("absent_metric"), None);
     assert_eq!(prometheus.rules()[0]["name"], "test");
     assert!(webhook.alerts().is_empty());
