@@ -5,6 +5,7 @@
 
 mod alerts;
 mod increments;
+pub mod levels;
 mod proofs;
 mod rules;
 mod scenario;

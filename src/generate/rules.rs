@@ -32,8 +32,8 @@ pub(super) fn file(service: &Name, plans: &[&SloPlan], tier: Tier) -> RuleFile {
     RuleFile { groups }
 }
 
-/// The rules of one SLO in one tier, in the order in which they read each other.
-fn group(plan: &SloPlan, tier: Tier) -> Group {
+/// The recording rules of one SLO in one tier, in the order in which they read each other.
+pub(super) fn recordings(plan: &SloPlan, tier: Tier) -> Vec<Recording> {
     let rules = Rules { plan };
     let mut list = Vec::new();
     if tier == Tier::Fast {
@@ -49,7 +49,12 @@ fn group(plan: &SloPlan, tier: Tier) -> Group {
     if plan.budget_tier() == tier {
         rules.budget(&mut list);
     }
-    let mut list: Vec<Rule> = list.into_iter().map(Rule::Record).collect();
+    list
+}
+
+/// The rules of one SLO in one tier.
+fn group(plan: &SloPlan, tier: Tier) -> Group {
+    let mut list: Vec<Rule> = recordings(plan, tier).into_iter().map(Rule::Record).collect();
     list.extend(alerts::of(plan, tier).into_iter().map(Rule::Alert));
     Group {
         name: format!("burndown/{}/{}", plan.slo.service, plan.slo.name),
@@ -104,8 +109,10 @@ impl Rules<'_> {
         let timing = &self.plan.slo.rules;
         let total = increments(&counters.total, &counters.total, counters.first_sample, &by, timing);
         list.push(self.record(Record::TotalIncrease, total));
-        // No bad series at all means that nothing failed, so that a clean service has a budget.
-        let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(Record::TotalIncrease));
+        // No bad series at all means that nothing failed, so that a clean service has a budget. Both sides have the same
+        // labels: promtool, filling the past, refuses results that only the labels of the rule make one series.
+        let counted = sum_by(&by, self.series(Record::TotalIncrease).into());
+        let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, counted);
         let bad = increments(&counters.bad, &counters.total, counters.first_sample, &by, timing);
         list.push(self.record(Record::BadIncrease, bad.join_on(Operator::Or, &by, none)));
     }
