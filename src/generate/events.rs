@@ -90,9 +90,11 @@ impl Source<'_> {
         series(self.plan, records(self.plan).0).into()
     }
 
-    /// No series at all means that nothing of the kind happened, so that a clean service has a budget.
+    /// No series at all means that nothing of the kind happened, so that a clean service has a budget. Both sides have
+    /// the same labels: promtool, filling the past, refuses results that only the labels of the rule make one series.
     fn or_none(&self, events: Expr) -> Expr {
-        let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.recorded_total());
+        let counted = sum_by(&self.by, self.recorded_total());
+        let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, counted);
         events.join_on(Operator::Or, &self.by, none)
     }
 

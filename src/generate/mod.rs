@@ -6,6 +6,7 @@
 mod alerts;
 mod events;
 mod increments;
+pub mod levels;
 mod proofs;
 mod rules;
 mod scenario;

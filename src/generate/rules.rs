@@ -28,8 +28,8 @@ pub(super) fn file(service: &Name, plans: &[&SloPlan], tier: Tier) -> RuleFile {
     RuleFile { groups }
 }
 
-/// The rules of one SLO in one tier, in the order in which they read each other.
-fn group(plan: &SloPlan, tier: Tier) -> Group {
+/// The recording rules of one SLO in one tier, in the order in which they read each other.
+pub(super) fn recordings(plan: &SloPlan, tier: Tier) -> Vec<Recording> {
     let rules = Rules { plan };
     let mut list = Vec::new();
     if tier == Tier::Fast {
@@ -45,7 +45,12 @@ fn group(plan: &SloPlan, tier: Tier) -> Group {
     if plan.budget_tier() == tier {
         rules.budget(&mut list);
     }
-    let mut list: Vec<Rule> = list.into_iter().map(Rule::Record).collect();
+    list
+}
+
+/// The rules of one SLO in one tier.
+fn group(plan: &SloPlan, tier: Tier) -> Group {
+    let mut list: Vec<Rule> = recordings(plan, tier).into_iter().map(Rule::Record).collect();
     list.extend(alerts::of(plan, tier).into_iter().map(Rule::Alert));
     Group {
         name: format!("burndown/{}/{}", plan.slo.service, plan.slo.name),

@@ -231,6 +231,20 @@ impl Expr {
         Self::Binary { operator, on: Some(on.to_vec()), left: Box::new(self), right: Box::new(right.into()) }
     }
 
+    /// Calls `see` with the metric name of every series that is read, apart from those inside a checked query of a file.
+    pub fn each_metric(&self, see: &mut impl FnMut(&str)) {
+        match self {
+            Self::Number(_) | Self::Text(_) | Self::Checked(_) => {}
+            Self::Series(series) => see(series.selector.split('{').next().unwrap_or_default()),
+            Self::Subquery { inner, .. } | Self::Aggregate { inner, .. } => inner.each_metric(see),
+            Self::Call { arguments, .. } => arguments.iter().for_each(|argument| argument.each_metric(see)),
+            Self::Binary { left, right, .. } => {
+                left.each_metric(see);
+                right.each_metric(see);
+            }
+        }
+    }
+
     /// The expression as text: on one line where it is short, broken before its operators where not.
     #[must_use]
     pub fn print(&self) -> String {
