@@ -7,6 +7,7 @@ pub mod budget;
 pub mod burn;
 pub mod findings;
 pub mod gate;
+pub mod meaning;
 pub mod plan;
 pub mod window;
 
