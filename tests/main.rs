@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod end_to_end;
+mod exact;
 mod generate;
 mod house;
 mod serve;

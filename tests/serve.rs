@@ -34,7 +34,9 @@ fn file(probes: &str) -> String {
     let names = probes.lines().filter_map(after_name).filter_map(|rest| rest.split(',').next().map(str::to_owned));
     let slos: String =
         names.map(|name| format!("  - {{name: {name}, objective: 90, sli: {{probe: {name}}}}}\n")).collect();
-    format!("version: burndown/v1\nservice: shop\nwindow: 1h\nprobes:\n{probes}\nslos:\n{slos}")
+    format!(
+        "version: burndown/v1\nservice: shop\nwindow: 90d\nalerting: {{page: {{disable: true}}}}\nprobes:\n{probes}\nslos:\n{slos}"
+    )
 }
 
 /// The probe `first` of a fleet of one service.

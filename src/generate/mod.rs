@@ -4,7 +4,9 @@
 //! touches the disk.
 
 mod alerts;
+mod events;
 mod increments;
+pub mod levels;
 mod proofs;
 mod rules;
 mod scenario;

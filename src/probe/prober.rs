@@ -47,8 +47,8 @@ impl Prober {
     pub fn system() -> Result<Self, ProberError> {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "some trusted root certificates cannot be read");
+        if let Some(first) = found.errors.first() {
+            tracing::warn!(count = found.errors.len(), %first, "some trusted root certificates cannot be read");
         }
         let (added, ignored) = roots.add_parsable_certificates(found.certs);
         tracing::debug!(added, ignored, "trusted root certificates");

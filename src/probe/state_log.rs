@@ -29,7 +29,7 @@ impl From<&Verdict> for State {
 }
 
 impl StateLog {
-    /// Takes in a verdict and returns the state before it if this is a change. A first success is none.
+    /// Takes in a verdict and returns whether it is a change. A first success is none.
     fn change(&self, probe: &ProbeKey, verdict: &Verdict) -> bool {
         let state = State::from(verdict);
         // A panic elsewhere cannot leave a map half-written that only ever swaps one value.

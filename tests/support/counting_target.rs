@@ -1,8 +1,9 @@
 //! A target that works or fails as told, and counts what it answered.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use super::listener::{Listener, Reply};
 
@@ -15,8 +16,8 @@ pub(crate) struct CountingTarget {
 #[derive(Default)]
 struct State {
     broken: AtomicBool,
-    good: AtomicU64,
-    bad: AtomicU64,
+    /// When each answer was sent, and whether it was 200.
+    answers: Mutex<Vec<(SystemTime, bool)>>,
 }
 
 impl CountingTarget {
@@ -33,8 +34,7 @@ impl CountingTarget {
                 }
             },
             move |reply| {
-                let counter = if reply.status == 200 { &told.good } else { &told.bad };
-                counter.fetch_add(1, Ordering::SeqCst);
+                told.answers.lock().unwrap().push((SystemTime::now(), reply.status == 200));
             },
         );
         Self { server, state }
@@ -61,13 +61,19 @@ impl CountingTarget {
     }
 
     /// How often it answered 200.
-    pub(crate) fn good(&self) -> u64 {
-        self.state.good.load(Ordering::SeqCst)
+    pub(crate) fn good(&self) -> usize {
+        self.times(true).len()
     }
 
     /// How often it answered 500.
-    pub(crate) fn bad(&self) -> u64 {
-        self.state.bad.load(Ordering::SeqCst)
+    pub(crate) fn bad(&self) -> usize {
+        self.times(false).len()
+    }
+
+    /// When it answered 200, or when it answered 500, in order.
+    pub(crate) fn times(&self, good: bool) -> Vec<SystemTime> {
+        let answers = self.state.answers.lock().unwrap();
+        answers.iter().filter(|(_, was_good)| *was_good == good).map(|(time, _)| *time).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! small servers are what those programs talk to. Everything listens on the loopback interface only.
 
 pub(crate) mod alertmanager;
+pub(crate) mod backfill;
 pub(crate) mod burndown;
 pub(crate) mod counting_target;
 pub(crate) mod http;
@@ -12,6 +13,7 @@ pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
+pub(crate) mod random;
 pub(crate) mod target;
 pub(crate) mod wait;
 pub(crate) mod webhook;
