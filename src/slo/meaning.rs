@@ -4,9 +4,9 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::burn;
 use super::plan::SloPlan;
 use super::window::Pair;
+use super::{alerting, burn};
 use crate::names::Alert;
 use crate::spec::model::{Budgeting, Sli};
 use crate::units::Duration;
@@ -72,8 +72,8 @@ pub struct Meaning {
 pub struct Reaction {
     /// The pair.
     pub pair: Pair,
-    /// How long a full outage lasts at most before the pair's condition holds; the rules see it later by their delay
-    /// and one evaluation.
+    /// How long a full outage lasts at most before the pair's condition has held for as long as the file wants; the
+    /// rules see it later by their delay and one evaluation.
     pub detection: Option<Duration>,
     /// How many failures in a row that takes, where that does not depend on traffic.
     pub failures: Option<u64>,
@@ -114,9 +114,7 @@ impl Meaning {
 
 /// The pairs that the file leaves enabled.
 fn alerting_pairs(plan: &SloPlan) -> impl Iterator<Item = &Pair> {
-    let burn = plan.slo.alerting.alerts.get(&Alert::ErrorBudgetBurn);
-    let is_disabled = burn.is_some_and(|alert| alert.options.disable);
-    plan.pairs.iter().filter(move |pair| !is_disabled && plan.enabled(pair.severity))
+    plan.pairs.iter().filter(|pair| plan.enabled(pair.severity))
 }
 
 /// The pair that one failure trips: 1 failure is more than F·b of the long window, and no second one is needed.
@@ -137,7 +135,9 @@ fn reaction(plan: &SloPlan, pair: &Pair, every: Option<Duration>) -> Reaction {
         (Some(failures), Some(every)) => Some(every.times(failures)),
         _ => burn::detection(pair.long, pair.threshold, Decimal::ONE),
     };
-    Reaction { pair: pair.clone(), detection, failures }
+    let wanted = alerting::resolve(&plan.slo, Alert::ErrorBudgetBurn, pair.severity, Duration::ZERO);
+    let pending = wanted.map_or(Duration::ZERO, |wanted| wanted.pending);
+    Reaction { pair: pair.clone(), detection: detection.map(|detection| detection.plus(pending)), failures }
 }
 
 fn alerted(plan: &SloPlan, unit: Unit) -> Alerted {
