@@ -1068,6 +1068,15 @@ fn deep_expressions_are_read_or_refused_but_never_overflow() {
             assert!(text.len() < 20 << 10 || (query.is_err() && selector.is_err()));
         }
     }
+    for template in ["{{ ".to_owned() + &"(".repeat(100_000), "{{ if 1 }}".repeat(50_000), "{{ 1 | ".repeat(50_000)] {
+        let text = damaged(
+            GOOD,
+            "service: shop",
+            &format!("service: shop\nalerting: {{page: {{annotations: {{x: '{template}'}}}}}}"),
+        );
+        let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
+        assert!(shown(&output).contains("error[invalid-template]"));
+    }
     let long = format!("http_requests_total{{a=~\"{}\"}}", "x|".repeat(5_000));
     pin_damage(COUNTED, &[("expression-too-long", "total: http_requests_total", &format!("total: '{long}'"))]);
 }
@@ -1089,11 +1098,15 @@ fn survives(directory: &Path, bytes: &[u8]) {
 fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
-    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into()]
+    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into(), KINDS.into()]
 }
 
 /// Pieces that often mean something, at places where they do not.
-const PIECES: [&str; 30] = [
+const PIECES: [&str; 34] = [
+    "{{",
+    "{{ if ",
+    "le=",
+    "[300]",
     ":",
     ": ",
     "- ",
@@ -1173,7 +1186,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..4_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..5_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {
