@@ -396,6 +396,9 @@ fn budgeting() {
             ("timeslices-no-target", ", target: 95", ""),
         ],
     );
+    let slices = "objective: 99.9, budgeting: {timeslices: {slice: 30s, target: 50}}";
+    pin_usable("timeslices-of-a-probe", &damaged(GOOD, "objective: 99.9", slices));
+    pin_damage(GOOD, &[("timeslices-without-runs", "objective: 99,", &format!("{},", slices.replace("99.9", "99")))]);
 }
 
 #[test]
