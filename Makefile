@@ -39,4 +39,4 @@ deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo
 
 .PHONY: bench
 bench: peers ## The figures that the README quotes, against their limits
-	$(CARGO) bench --locked --bench rules
+	$(CARGO) bench --locked --benches

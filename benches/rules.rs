@@ -8,18 +8,23 @@
 //! Fails if our rules do not read at least 80 times fewer samples at 20 raw series, and 300 times at 500.
 
 #![allow(missing_docs, dead_code, unreachable_pub)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use support::listener::{Listener, Reply};
 use support::process::Process;
 use support::{burndown, http, port};
 
@@ -71,50 +76,40 @@ struct Peer {
     end: i64,
     rules: [Vec<String>; 2],
     _process: Process,
-    _target: Listener,
     _directory: tempfile::TempDir,
 }
 
 impl Peer {
     fn filled_until(end: i64) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (target, left) = history(end);
         let file = directory.path().join("prometheus.yml");
-        let job = format!("{{job_name: history, static_configs: [{{targets: ['{}']}}]}}", target.address());
-        let text = format!("global: {{scrape_interval: 2s, scrape_timeout: 2s}}\nscrape_configs: [{job}]\n");
-        fs::write(&file, text).expect("the configuration");
+        fs::write(&file, "global: {scrape_interval: 1m}\n").expect("the configuration");
         let address = port::free();
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg("--storage.tsdb.retention.time=60d")
+            .arg("--web.enable-remote-write-receiver")
             .arg(format!("--web.listen-address={address}"));
         let mut process = Process::start(&mut command, "the Debian package prometheus");
-        process.wait_until("the history is loaded", Duration::from_secs(900), || {
-            left.lock().expect("no panic").is_empty().then_some(())
+        process.wait_until("Prometheus is ready", Duration::from_secs(30), || {
+            http::get(address, "/-/ready", &[]).ok().filter(|answer| answer.status == 200)
         });
+        fill(address, end);
         let rules = rules(directory.path());
-        let mut peer = Self { address, end, rules, _process: process, _target: target, _directory: directory };
-        peer.wait_for_the_last_sample();
+        let peer = Self { address, end, rules, _process: process, _directory: directory };
+        peer.assert_complete();
         peer
     }
 
     /// Nothing of the history may be missing, or we would count too little.
-    fn wait_for_the_last_sample(&mut self) {
-        let expected = [
-            (format!("count_over_time({}[3d])", raw(500, 0)), 3 * DAY / SCRAPE),
-            ("count_over_time(slo:sli_total:increase5m{slo=\"n500\"}[30d])".to_owned(), 30 * DAY / SLOW),
-        ];
-        let deadline = SystemTime::now() + Duration::from_secs(30);
-        loop {
-            let missing = expected.iter().find(|(expression, count)| {
-                let value = self.ask(expression)["data"]["result"][0]["value"][1].as_str().map(str::to_owned);
-                value.and_then(|value| value.parse::<i64>().ok()).is_none_or(|value| value < *count)
-            });
-            let Some((expression, count)) = missing else { return };
-            assert!(SystemTime::now() < deadline, "{expression} is not {count}");
-            std::thread::sleep(Duration::from_millis(500));
+    fn assert_complete(&self) {
+        let slices = Metric::recorded("slo:sli_total:increase5m", 500);
+        for (metric, window, step) in [(Metric::raw(500, 0), 3 * DAY, SCRAPE), (slices, 30 * DAY, SLOW)] {
+            let answer = self.ask(&format!("count_over_time({}[{}ms])", metric.selector(), window * 1_000 - 1));
+            let count = answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned);
+            assert_eq!(count, Some((window / step).to_string()), "{answer}");
         }
     }
 
@@ -181,78 +176,158 @@ fn rules(directory: &std::path::Path) -> [Vec<String>; 2] {
     })
 }
 
-/// One raw series of a fleet.
-fn raw(series: i64, number: i64) -> String {
-    let (code, handler) = (if number % 2 == 0 { 200 } else { 500 }, number / 2);
-    format!("requests_total{{fleet=\"n{series}\",code=\"{code}\",handler=\"h{handler}\"}}")
+/// A series that is loaded.
+struct Metric {
+    /// Labels in order of their names, `__name__` among them.
+    labels: Vec<(&'static str, String)>,
 }
 
-/// A target that tells the past: each scrape brings the next stretch of it, every sample with its own time.
-fn history(end: i64) -> (Listener, Arc<Mutex<VecDeque<(i64, i64)>>>) {
+impl Metric {
+    /// One raw series of a fleet.
+    fn raw(series: i64, number: i64) -> Self {
+        let code = if number % 2 == 0 { "200" } else { "500" };
+        let labels = vec![
+            ("__name__", "requests_total".to_owned()),
+            ("code", code.to_owned()),
+            ("fleet", format!("n{series}")),
+            ("handler", format!("h{}", number / 2)),
+        ];
+        Self { labels }
+    }
+
+    /// A series that the rules of a fleet's SLO recorded.
+    fn recorded(name: &str, series: i64) -> Self {
+        let labels =
+            vec![("__name__", name.to_owned()), ("slo", format!("n{series}")), ("slo_service", "bench".to_owned())];
+        Self { labels }
+    }
+
+    fn selector(&self) -> String {
+        let matchers: Vec<String> = self.labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        format!("{{{}}}", matchers.join(","))
+    }
+}
+
+/// Loads the history by remote write, a stretch of time after another.
+fn fill(address: SocketAddr, end: i64) {
     let days = (3..30).rev().map(|day| (end - (day + 1) * DAY, end - day * DAY));
     let hours = (0..72).rev().map(|hour| (end - (hour + 1) * HOUR, end - hour * HOUR));
-    let stretches: VecDeque<_> = days.chain(hours).collect();
-    let left = Arc::new(Mutex::new(stretches));
-    let (asked, told) = (Arc::clone(&left), Arc::clone(&left));
-    let answer = move |_: &_| {
-        let next = asked.lock().expect("no panic").front().copied();
-        Reply::text(200, next.map(|(from, to)| stretch(from, to, end)).unwrap_or_default())
-    };
-    let sent = move |_: &_| {
-        told.lock().expect("no panic").pop_front();
-    };
-    (Listener::start(answer, sent), left)
+    for (from, to) in days.chain(hours) {
+        post(address, &snappy(&stretch(from, to, end)));
+    }
 }
 
-/// Everything that was scraped and recorded in (`from`, `to`], in the text format.
-fn stretch(from: i64, to: i64, end: i64) -> String {
-    let mut out = String::new();
+/// Everything that was scraped and recorded in (`from`, `to`], as a remote-write request.
+fn stretch(from: i64, to: i64, end: i64) -> Vec<u8> {
+    let mut out = Vec::new();
     for (series, _) in FLEETS {
-        let recorded = |name: &str| format!("{name}{{slo_service=\"bench\",slo=\"n{series}\"}}");
-        let slices =
-            ["slo:sli_total:increase5m", "slo:sli_bad:increase5m", "slo:sli_observed:timestamp_seconds", "slo:deploy_gate_latch:open"];
+        let slices = [
+            "slo:sli_total:increase5m",
+            "slo:sli_bad:increase5m",
+            "slo:sli_observed:timestamp_seconds",
+            "slo:deploy_gate_latch:open",
+        ];
         for name in slices {
-            write(&mut out, &recorded(name), from, to, SLOW);
+            write(&mut out, &Metric::recorded(name, series), from, to, SLOW);
         }
-        write(&mut out, &recorded("slo:sli_error:ratio_rate5m"), from, to, FAST);
+        write(&mut out, &Metric::recorded("slo:sli_error:ratio_rate5m", series), from, to, FAST);
         if to > end - 6 * HOUR {
             for name in ["slo:sli_total:increase", "slo:sli_bad:increase"] {
-                write(&mut out, &recorded(name), from, to, FAST);
+                write(&mut out, &Metric::recorded(name, series), from, to, FAST);
             }
         }
         if to > end - 3 * DAY {
-            (0..series).for_each(|number| write(&mut out, &raw(series, number), from, to, SCRAPE));
+            (0..series).for_each(|number| write(&mut out, &Metric::raw(series, number), from, to, SCRAPE));
         }
-    }
-    // What the rest of the rules reads is a single sample each.
-    if to == end {
-        singles(&mut out, end);
+        // What the rest of the rules reads is a single sample each.
+        if to == end {
+            SINGLES.iter().for_each(|name| write(&mut out, &Metric::recorded(name, series), end - MINUTE, end, MINUTE));
+        }
     }
     out
 }
 
-/// The newest sample of every other recorded series.
-fn singles(out: &mut String, end: i64) {
-    let windows = ["30m", "1h", "2h", "6h", "1d", "3d", "30d"].map(|window| format!("slo:sli_error:ratio_rate{window}"));
-    let sums = ["1h", "6h", "1d", "3d"].map(|window| format!("slo:sli_bad:sum{window}"));
-    let rest = [
-        "slo:sli_observed:seconds",
-        "slo:coverage:ratio",
-        "slo:error_budget_remaining:seconds",
-        "slo:objective:ratio",
-    ];
-    for name in windows.iter().chain(&sums).map(String::as_str).chain(rest) {
-        for (series, _) in FLEETS {
-            write(out, &format!("{name}{{slo_service=\"bench\",slo=\"n{series}\"}}"), end - MINUTE, end, MINUTE);
-        }
-    }
-}
+/// Recorded series of which a rule reads the newest sample alone.
+const SINGLES: [&str; 15] = [
+    "slo:sli_error:ratio_rate30m",
+    "slo:sli_error:ratio_rate1h",
+    "slo:sli_error:ratio_rate2h",
+    "slo:sli_error:ratio_rate6h",
+    "slo:sli_error:ratio_rate1d",
+    "slo:sli_error:ratio_rate3d",
+    "slo:sli_error:ratio_rate30d",
+    "slo:sli_bad:sum1h",
+    "slo:sli_bad:sum6h",
+    "slo:sli_bad:sum1d",
+    "slo:sli_bad:sum3d",
+    "slo:sli_observed:seconds",
+    "slo:coverage:ratio",
+    "slo:error_budget_remaining:seconds",
+    "slo:objective:ratio",
+];
 
-/// Samples of one series every `step` seconds in (`from`, `to`].
-fn write(out: &mut String, series: &str, from: i64, to: i64, step: i64) {
+/// Samples of one series every `step` seconds in (`from`, `to`], as a `TimeSeries` of the remote-write protocol
+/// (prometheus/prometheus, prompb/types.proto).
+#[allow(clippy::cast_precision_loss)]
+fn write(out: &mut Vec<u8>, metric: &Metric, from: i64, to: i64, step: i64) {
+    let mut series = Vec::new();
+    for (name, value) in &metric.labels {
+        let mut label = Vec::new();
+        field(&mut label, 1, name.as_bytes());
+        field(&mut label, 2, value.as_bytes());
+        field(&mut series, 1, &label);
+    }
     let mut time = from + step;
     while time <= to {
-        let _ = writeln!(out, "{series} {} {time}000", time % 1_000_000);
+        let mut sample = vec![1 << 3 | 1];
+        sample.extend(((time % 1_000_000) as f64).to_le_bytes());
+        sample.push(2 << 3);
+        varint(&mut sample, u64::try_from(time).expect("after 1970") * 1_000);
+        field(&mut series, 2, &sample);
         time += step;
     }
+    field(out, 1, &series);
+}
+
+/// A length-delimited field of a protocol buffer.
+fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+    out.push(number << 3 | 2);
+    varint(out, bytes.len() as u64);
+    out.extend(bytes);
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Snappy's block format without compression: the length, then literals of up to 64 KiB.
+fn snappy(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 10_000 + 16);
+    varint(&mut out, bytes.len() as u64);
+    for chunk in bytes.chunks(1 << 16) {
+        out.push(61 << 2);
+        out.extend(u16::try_from(chunk.len() - 1).expect("at most 64 KiB").to_le_bytes());
+        out.extend(chunk);
+    }
+    out
+}
+
+/// Posts a remote-write request.
+fn post(address: SocketAddr, body: &[u8]) {
+    let mut stream = TcpStream::connect(address).expect("Prometheus listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    let head = format!(
+        "POST /api/v1/write HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\n\
+         X-Prometheus-Remote-Write-Version: 0.1.0\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
 }
