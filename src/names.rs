@@ -138,6 +138,8 @@ pub mod label {
     pub const LOCATION: &str = "location";
     /// Why a run or step failed or was skipped.
     pub const REASON: &str = "reason";
+    /// The reason of a run that was skipped because the one before had not ended.
+    pub const REASON_OVERRUN: &str = "overrun";
     /// The phase of a run.
     pub const PHASE: &str = "phase";
     /// The step of a journey.
@@ -174,6 +176,10 @@ pub enum Record {
     TotalIncrease,
     /// Bad events since the last evaluation.
     BadIncrease,
+    /// Events since the last evaluation, of an SLO that is budgeted by time slices.
+    EventsTotal,
+    /// Bad events since the last evaluation, of an SLO that is budgeted by time slices.
+    EventsBad,
     /// Events of the last five minutes.
     TotalIncrease5m,
     /// Bad events of the last five minutes.
@@ -214,9 +220,11 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 18] = [
+    pub const FIXED: [Self; 20] = [
         Self::TotalIncrease,
         Self::BadIncrease,
+        Self::EventsTotal,
+        Self::EventsBad,
         Self::TotalIncrease5m,
         Self::BadIncrease5m,
         Self::Objective,
@@ -241,6 +249,8 @@ impl Record {
         match self {
             Self::TotalIncrease => "slo:sli_total:increase".to_owned(),
             Self::BadIncrease => "slo:sli_bad:increase".to_owned(),
+            Self::EventsTotal => "slo:sli_events_total:increase".to_owned(),
+            Self::EventsBad => "slo:sli_events_bad:increase".to_owned(),
             Self::TotalIncrease5m => "slo:sli_total:increase5m".to_owned(),
             Self::BadIncrease5m => "slo:sli_bad:increase5m".to_owned(),
             Self::BadSum(window) => format!("slo:sli_bad:sum{window}"),
@@ -276,16 +286,28 @@ pub enum Alert {
     SloRulesFailing,
     /// The gate closed.
     DeployGateClosed,
+    /// Always fires, so that a broken path from Prometheus to people is noticed.
+    Watchdog,
+    /// The probe service is not scraped.
+    ProberDown,
+    /// Runs of a probe were skipped, since the one before had not ended.
+    ProbeOverrun,
+    /// A certificate of a probed server ends soon.
+    CertificateExpiring,
 }
 
 impl Alert {
     /// Every alert.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::ErrorBudgetBurn,
         Self::ErrorBudgetExhausted,
         Self::SliDataMissing,
         Self::SloRulesFailing,
         Self::DeployGateClosed,
+        Self::Watchdog,
+        Self::ProberDown,
+        Self::ProbeOverrun,
+        Self::CertificateExpiring,
     ];
 
     /// The name of the alert, as `alertname` carries it.
@@ -297,6 +319,23 @@ impl Alert {
             Self::SliDataMissing => "SLIDataMissing",
             Self::SloRulesFailing => "SLORulesFailing",
             Self::DeployGateClosed => "DeployGateClosed",
+            Self::Watchdog => "Watchdog",
+            Self::ProberDown => "ProberDown",
+            Self::ProbeOverrun => "ProbeOverrun",
+            Self::CertificateExpiring => "CertificateExpiring",
+        }
+    }
+
+    /// Whether a service has one of it, rather than each SLO.
+    #[must_use]
+    pub const fn is_of_service(self) -> bool {
+        match self {
+            Self::ErrorBudgetBurn | Self::ErrorBudgetExhausted | Self::SliDataMissing | Self::DeployGateClosed => false,
+            Self::SloRulesFailing
+            | Self::Watchdog
+            | Self::ProberDown
+            | Self::ProbeOverrun
+            | Self::CertificateExpiring => true,
         }
     }
 }

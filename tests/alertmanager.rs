@@ -72,6 +72,7 @@ fn severities_go_where_the_file_says() {
     };
     assert_eq!(["page", "p\"1\""].map(receiver), ["page", "page"]);
     assert_eq!(["ticket", "p3", "something-new"].map(receiver), ["ticket", "ticket", "ticket"]);
+    assert_eq!(receiver("none"), "watchdog");
     // An alert of somebody else is none of ours, whatever it calls itself.
     assert_eq!(amtool::receiver(&file, &["severity=page"]), "ticket");
 }
@@ -85,7 +86,9 @@ fn one_file_covers_all_services() {
     let equal = "  equal:\n  - slo_service\n  - slo\n  - handler\n  - route\n  - zone\n";
     assert_eq!(text.matches("  equal:\n").count(), text.matches(equal).count(), "{text}");
     let group_by = "    - slo_service\n    - slo\n    - handler\n    - route\n    - zone\n    - severity\n";
-    assert_eq!(text.matches("    group_by:\n").count(), text.matches(group_by).count(), "{text}");
+    let watchdog = "    group_by:\n    - slo_service\n    group_wait: 0s\n";
+    assert_eq!((text.matches("    group_by:\n").count(), text.matches(watchdog).count()), (4, 1), "{text}");
+    assert_eq!(text.matches(group_by).count(), 3, "{text}");
 }
 
 /// The real Alertmanager with the generated configuration, its receivers filled in and its waits cut short.

@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use burndown::diag::{Code, json, render};
+use burndown::names::Alert;
 use burndown::promql::{Query, Selector};
 use burndown::spec;
-use burndown::spec::model::{BudgetAmount, EnvValue, ProbeKind, Sli, StepAction};
+use burndown::spec::model::{
+    BudgetAmount, Budgeting, Comparison, CounterPair, EnvValue, FirstSample, ProbeKind, Severity, Sli, StepAction,
+};
 use burndown::units::Duration;
 use proptest::prelude::*;
 
@@ -26,7 +29,7 @@ probes:
     timeout: 10s
     http: {url: https://shop.example.com/, expect: {status: [200], within: 2s}}
   - name: order
-    interval: 5m
+    interval: 1m
     timeout: 1m
     journey:
       steps:
@@ -53,6 +56,34 @@ slos:
 alerting:
   windows:
     - {severity: page, long: 1h, short: 5m, factor: 14.4}
+";
+
+/// Every kind of SLI that counts what Prometheus has, and every option of alerts.
+const KINDS: &str = "\
+version: burndown/v1
+service: api
+labels: {team: web, tier: silver}
+budgeting: {timeslices: {slice: 1m, target: 95}}
+alerting:
+  runbook: https://wiki.example.com/runbooks/api
+  page: {for: 1m, keep_firing_for: 5m, annotations: {about: '{{ $labels.route }} at {{ $value }}'}}
+  alerts:
+    burn: {name: ApiBurn, labels: {kind: burn}}
+    exhausted: {severity: page, for: 10m}
+    watchdog: {disable: true}
+slos:
+  - {name: a, objective: 99.9, labels: {tier: gold}, sli: {events: {good: 'x{code=\"200\"}', total: x, by: [route]}}}
+  - {name: b, objective: 99.9, sli: {events: {good: 'x{code=\"200\"}', bad: 'x{code=\"500\"}'}}}
+  - {name: c, objective: 99, sli: {latency: {histogram: 'h_seconds{job=\"api\"}', threshold: 300ms, by: [route]}}}
+  - {name: d, objective: 99, sli: {latency: {histogram: h_seconds, threshold: 1s, native: true}}}
+  - {name: e, objective: 99, sli: {gauge: {metric: probe_success, by: [instance]}}}
+  - {name: f, objective: 99, sli: {gauge: {metric: queue_length, at_most: 100}}}
+  - {name: g, objective: 99, sli: {ratio: {error: 'job:errors:ratio{job=\"api\"}'}}}
+  - name: h
+    objective: 99
+    budgeting: occurrences
+    alerting: {runbook: 'http://h/', alerts: {exhausted: {disable: true}, burn: {labels: {kind: h}}}}
+    sli: {query: {bad: 'sum(rate(a[$window]))', total: 'sum(rate(b[$window]))'}}
 ";
 
 fn damaged(good: &str, from: &str, to: &str) -> String {
@@ -210,7 +241,7 @@ fn keys_are_known_at_every_depth() {
             ("unknown-key-expect", "within: 2s", "witin: 2s"),
             ("unknown-key-step", "run: [order, one]", "cmd: [order, one]"),
             ("unknown-key-slo", "objective: 99.9", "target: 99.9"),
-            ("unknown-key-sli", "{probe: home}", "{latency: {threshold: 300ms}}"),
+            ("unknown-key-sli", "{probe: home}", "{latncy: {threshold: 300ms}}"),
             ("duplicate-key", "objective: 99.9", "objective: 99.9, objective: 99"),
             ("missing-key", "version: burndown/v1\n", ""),
             ("empty-value", "service: shop", "service: shop\nlabels:"),
@@ -325,6 +356,120 @@ fn counted_slis_labels_and_alerting() {
             ("min-failures", "alerting:", "alerting:\n  min_failures: 0"),
         ],
     );
+}
+
+#[test]
+fn kinds_of_slis() {
+    pin_damage(
+        KINDS,
+        &[
+            ("events-three", "total: x,", "total: x, bad: y,"),
+            ("events-good-alone", "total: x, by", "by"),
+            ("histogram-bucket-series", "histogram: h_seconds,", "histogram: h_seconds_bucket,"),
+            ("histogram-le", "{job=\"api\"}', threshold", "{le=\"0.3\"}', threshold"),
+            ("histogram-no-name", "h_seconds{job", "{__name__=\"h_seconds\",job"),
+            ("histogram-selector", "histogram: h_seconds,", "histogram: 'rate(h_seconds[5m])',"),
+            ("latency-threshold", "threshold: 300ms", "threshold: 0.3"),
+            ("latency-native-first-sample", "native: true", "native: true, first_sample: count"),
+            ("gauge-two-bounds", "at_most: 100", "at_most: 100, below: 5"),
+            ("gauge-bound", "at_most: 100", "at_most: 100ms"),
+            ("gauge-selector", "metric: queue_length", "metric: sum(queue_length)"),
+            ("ratio-key", "{error: 'job", "{bad: 'job"),
+        ],
+    );
+}
+
+#[test]
+fn budgeting() {
+    pin_damage(
+        KINDS,
+        &[
+            ("budgeting-word", "budgeting: occurrences", "budgeting: timeslices"),
+            ("timeslices-of-a-query", "    budgeting: occurrences\n", ""),
+            ("timeslices-multiple", "slice: 1m", "slice: 15s"),
+            ("timeslices-uneven", "slice: 1m", "slice: 2m"),
+            ("timeslices-target", "target: 95", "target: 101"),
+            ("timeslices-no-target", ", target: 95", ""),
+        ],
+    );
+}
+
+#[test]
+fn options_of_alerts() {
+    pin_damage(
+        KINDS,
+        &[
+            ("alert-unknown", "watchdog: {", "watchdogs: {"),
+            ("alert-name", "name: ApiBurn", "name: api burn"),
+            ("alert-name-taken", "name: ApiBurn", "name: ErrorBudgetExhausted"),
+            ("alert-severity", "severity: page, for", "severity: pager, for"),
+            ("alert-burn-severity", "name: ApiBurn", "severity: page"),
+            ("alert-severity-label", "labels: {kind: burn}", "labels: {severity: high}"),
+            ("alert-label-conflict", "labels: {kind: burn}", "labels: {route: all}"),
+            ("alert-for", "for: 10m", "for: 10"),
+            ("alert-runbook", "https://wiki.example.com/runbooks/api", "wiki/api"),
+            ("alert-of-service", "{runbook: 'http://h/', alerts: {", "{alerts: {watchdog: {disable: true}, "),
+            ("alert-template", "{{ $value }}'", "{{ $valeu }}'"),
+            ("alert-template-function", "{{ $value }}'", "{{ $value | humanise }}'"),
+            ("alert-template-open", "{{ $value }}'", "{{ if $value }}'"),
+        ],
+    );
+    let other = "version: burndown/v1\nservice: api\nalerting: {alerts: {watchdog: {name: Alive}}}\n";
+    let files: [(&str, &[u8]); 2] = [("a.yaml", KINDS.as_bytes()), ("b.yaml", other.as_bytes())];
+    let output = burndown(&files, &["check", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    pin("alert-of-service-twice", &shown(&output));
+}
+
+#[test]
+fn the_model_holds_every_kind_and_option() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("slo.yaml");
+    fs::write(&path, KINDS).expect("written");
+    let loaded = spec::load(&[path]);
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let service = loaded.fleet.services.values().next().expect("a service");
+    let slo = |name: &str| service.slos.values().find(|slo| slo.name.as_str() == name).expect("an SLO");
+    let text = |selector: &Selector| selector.to_string();
+
+    let Sli::Events { counters: CounterPair::GoodTotal { good, total }, .. } = &slo("a").sli else { panic!("good") };
+    assert_eq!((text(good), text(total)), ("x{code=\"200\"}".into(), "x".into()));
+    let Sli::Events { counters: CounterPair::GoodBad { bad, .. }, .. } = &slo("b").sli else { panic!("good and bad") };
+    assert_eq!(text(bad), "x{code=\"500\"}");
+    let Sli::Latency { count, bucket, threshold, first_sample, .. } = &slo("c").sli else { panic!("latency") };
+    assert_eq!(text(count), "h_seconds_count{job=\"api\"}");
+    assert_eq!(text(bucket), "h_seconds_bucket{job=\"api\",le=~\"0\\\\.3\"}");
+    assert_eq!((threshold.to_string().as_str(), *first_sample), ("0.3", FirstSample::Count));
+    let Sli::NativeLatency { histogram, .. } = &slo("d").sli else { panic!("native") };
+    assert_eq!(text(histogram), "h_seconds");
+    assert!(matches!(slo("e").sli, Sli::Gauge { good: None, .. }));
+    let Sli::Gauge { good: Some(condition), .. } = &slo("f").sli else { panic!("a gauge") };
+    assert_eq!((condition.comparison, condition.bound.to_string().as_str()), (Comparison::AtMost, "100"));
+    assert!(matches!(slo("g").sli, Sli::Ratio { .. }));
+
+    let Budgeting::Timeslices { slice, target } = slo("a").budgeting else { panic!("timeslices") };
+    assert_eq!((slice, target.to_string().as_str()), (Duration::from_mins(1), "0.95"));
+    assert_eq!(slo("h").budgeting, Budgeting::Occurrences);
+    let labels = |name| slo(name).labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    assert_eq!(
+        (labels("a"), labels("b")),
+        (vec!["team=web".into(), "tier=gold".into()], vec!["team=web".into(), "tier=silver".into()])
+    );
+
+    let alerting = &slo("a").alerting;
+    assert_eq!(alerting.runbook.as_ref().map(url::Url::as_str), Some("https://wiki.example.com/runbooks/api"));
+    assert_eq!(alerting.page.options.pending, Some(Duration::from_mins(1)));
+    assert_eq!(alerting.page.options.keep_firing_for, Some(Duration::from_mins(5)));
+    let burn = &alerting.alerts[&Alert::ErrorBudgetBurn];
+    assert_eq!(burn.name.as_ref().map(|name| name.as_str()), Some("ApiBurn"));
+    assert_eq!(alerting.alerts[&Alert::ErrorBudgetExhausted].severity, Some(Severity::Page));
+    let overridden = &slo("h").alerting;
+    assert_eq!(overridden.runbook.as_ref().map(url::Url::as_str), Some("http://h/"));
+    let burn = &overridden.alerts[&Alert::ErrorBudgetBurn];
+    assert_eq!(burn.name.as_ref().map(|name| name.as_str()), Some("ApiBurn"), "field by field");
+    assert_eq!(burn.options.labels.values().collect::<Vec<_>>(), ["h"]);
+    assert!(overridden.alerts[&Alert::ErrorBudgetExhausted].options.disable);
+    assert!(service.slos.values().all(|slo| slo.alerting.alerts[&Alert::Watchdog].options.disable));
 }
 
 #[test]
@@ -488,12 +633,12 @@ slos:
             format!("{:?} {:?} {:?} {:?}", slo.window, slo.gate.close_at, slo.gate.resume_at, slo.gate.on_unknown)
         })
         .collect();
-    assert_eq!(summary, ["7d Time(1m) Time(10m) Allow", "1d Time(1m) Share(0.25) Allow"]);
+    assert_eq!(summary, ["7d Time(1m) Share(0.25) Allow", "1d Time(1m) Share(0.25) Allow"]);
     let alerts: Vec<_> = slos
         .iter()
         .map(|slo| {
             let page = &slo.alerting.page;
-            (slo.alerting.min_failures, page.disable, page.severity.as_str(), page.annotations.len())
+            (slo.alerting.min_failures, page.options.disable, page.severity.as_str(), page.options.annotations.len())
         })
         .collect();
     assert_eq!(alerts, [(3, false, "critical", 1), (1, true, "critical", 1)]);
@@ -670,6 +815,125 @@ fn promtool_accepts(directory: &Path, expression: &str) -> bool {
     fs::write(&path, format!("groups: [{{name: a, rules: [{{record: a, expr: {quoted}}}]}}]\n")).expect("written");
     let output = Command::new("promtool").args(["check", "rules"]).arg(&path).output().expect("promtool is installed");
     output.status.success()
+}
+
+/// Templates, valid and invalid; promtool says which. Those with `define` and the like are refused on purpose.
+const TEMPLATES: &[&str] = &[
+    // Valid.
+    "",
+    "plain text, with } and }} and { alone",
+    "{{ $labels.route }} burns {{ $value | humanize }}",
+    "{{$value}}",
+    "{{- $value -}}",
+    "{{ $labels.route -}} x",
+    "{{ .Labels.route }} {{ .Value }} {{ . }} {{ $ }} {{ $.Labels }}",
+    "{{ \"{{\" }} {{ `raw \" text` }} {{ 'x' }}",
+    "{{ printf \"%.2f\" $value }}",
+    "{{ printf \"%q\\n\\t\\x41\\u00e9\\101\" `a` }}",
+    "{{ with query \"up\" }}{{ . | first | value | humanizePercentage }}{{ else }}none{{ end }}",
+    "{{ if gt $value 0.5 }}a{{ else if lt $value 1e-3 }}b{{ else }}c{{ end }}",
+    "{{ range $i, $e := query \"up\" }}{{ $i }}{{ $e.Labels.job }}{{ break }}{{ continue }}{{ end }}",
+    "{{ range query \"up\" }}{{ .Value }}{{ else }}nothing{{ end }}",
+    "{{ $x := 1 }}{{ $x = 2 }}{{ $x }}",
+    "{{ if $x := $value }}{{ $x }}{{ else }}{{ $x }}{{ end }}",
+    "{{ (index $labels \"a b\") }} {{ (query \"up\" | first).Value }}",
+    "{{/* a comment */}}x{{- /* another */ -}}",
+    "{{ $externalLabels.cluster }} {{ $externalURL }} {{ externalURL }} {{ pathPrefix }}",
+    "{{ and true (not false) | or nil }}",
+    "{{ humanizeDuration 61 }} {{ humanizeTimestamp 0x10 }} {{ +1.5 }} {{ .5 }}",
+    "{{ reReplaceAll \"a(.)\" \"$1\" $labels.job | toUpper | title }}",
+    "{{ stripPort \"a:1\" }} {{ stripDomain \"a.b\" }} {{ parseDuration \"1h\" }} {{ 1 | toTime }}",
+    "{{ args 1 2 }} {{ tableLink \"up\" }} {{ graphLink \"up\" }} {{ safeHtml \"x\" }} {{ match \"a\" \"b\" }}",
+    "{{ range sortByLabel \"job\" (query \"up\") }}{{ label \"job\" . }}{{ strvalue . }}{{ end }}",
+    "{{\n$value\n}}",
+    "{{ .Foo.Bar }}",
+    "{{ nil }}",
+    "{{ $value | }}",
+    // Invalid.
+    "{{ $labels.route",
+    "{{ $labels.route }",
+    "{{ }}",
+    "{{}}",
+    "{{ | humanize }}",
+    "{{ $value | 5 }}",
+    "{{ $value | . }}",
+    "{{ $value | | humanize }}",
+    "{{ $nothing }}",
+    "{{ $value.x }}{{ $valu }}",
+    "{{ nosuchfunction 1 }}",
+    "{{ Labels.route }}",
+    "{{ humanise $value }}",
+    "{{ urlQueryEscape \"a\" }}",
+    "{{ toDuration 1 }}",
+    "{{ now }}",
+    "{{ \"unclosed }}",
+    "{{ `unclosed }}",
+    "{{ 'ab' }}",
+    "{{ '' }}",
+    "{{ \"\\z\" }}",
+    "{{ \"\\x4\" }}",
+    "{{ if $value }}",
+    "{{ if }}x{{ end }}",
+    "{{ end }}",
+    "{{ else }}",
+    "{{ if 1 }}{{ else }}{{ else }}{{ end }}",
+    "{{ with 1 }}{{ else if 2 }}{{ end }}",
+    "{{ range 1 }}{{ else if 2 }}{{ end }}",
+    "{{ if 1 }}{{ end }}{{ end }}",
+    "{{ range $i, $e, $x := query \"up\" }}{{ end }}",
+    "{{ if $i, $e := 1 }}{{ end }}",
+    "{{ break }}",
+    "{{ if 1 }}{{ continue }}{{ end }}",
+    "{{ range 1 }}{{ else }}{{ break }}{{ end }}",
+    "{{ if $x := 1 }}{{ end }}{{ $x }}",
+    "{{ (printf \"a\" }}",
+    "{{ printf \"a\") }}",
+    "{{ ( ) }}",
+    "{{ 1.x }}",
+    "{{ 1..2 }}",
+    "{{ 0x }}",
+    "{{ 12abc }}",
+    "{{ \"a\".b }}",
+    "{{ true.x }}",
+    "{{ $labels.a-b }}",
+    "{{ $labels. route }}",
+    "{{ a ? b }}",
+    "{{ $value; }}",
+    "{{ $value := }}",
+    "{{ : }}",
+    "{{ end 5 }}",
+    "{{ if 1 }}{{ else 5 }}{{ end }}",
+    "{{/* open",
+    "{{/* a */ x }}",
+    "{{ /* a */ }}",
+    "{{-$value}}",
+    "{{ {{ $value }} }}",
+    "{{ printf \"%d\" 08 }}",
+    "{{ printf, 1 }}",
+    "{{ println `a` `b`\"c\" }}",
+];
+
+#[test]
+fn templates_are_refused_as_prometheus_refuses_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let rules = directory.path().join("rules.yaml");
+    let file = directory.path().join("slo.yaml");
+    let mut wrong = Vec::new();
+    for template in TEMPLATES {
+        let quoted = serde_json::to_string(template).expect("a string");
+        let text = format!("groups: [{{name: a, rules: [{{alert: a, expr: up, annotations: {{x: {quoted}}}}}]}}]\n");
+        fs::write(&rules, text).expect("written");
+        let promtool = Command::new("promtool").args(["check", "rules"]).arg(&rules).output().expect("promtool runs");
+        let good = damaged(GOOD, "service: shop", "service: shop\nalerting: {page: {annotations: {x: TEMPLATE}}}");
+        fs::write(&file, good.replace("TEMPLATE", &quoted)).expect("written");
+        let loaded = spec::load(std::slice::from_ref(&file));
+        let is_refused = loaded.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::InvalidTemplate);
+        assert_eq!(is_refused, loaded.has_errors(), "{template}: {:?}", loaded.diagnostics);
+        if promtool.status.success() == is_refused {
+            wrong.push((*template, if is_refused { "refused here" } else { "accepted here" }));
+        }
+    }
+    assert!(wrong.is_empty(), "promtool thinks otherwise of {wrong:#?}");
 }
 
 #[test]

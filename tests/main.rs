@@ -7,6 +7,7 @@ mod alertmanager;
 mod check;
 mod demo;
 mod end_to_end;
+mod exact;
 mod generate;
 mod house;
 mod operator;

@@ -23,7 +23,11 @@ pub(super) struct Planned {
 /// `serve` refuse.
 pub(super) fn load(paths: &[PathBuf]) -> Planned {
     let mut loaded = spec::load(paths);
-    let (plan, findings) = Plan::of(&loaded.fleet);
+    let (plan, mut findings) = Plan::of(&loaded.fleet);
+    if loaded.has_errors() {
+        // What is worth knowing about a file follows once it can be read.
+        findings.retain(|finding| finding.level == Level::Error);
+    }
     loaded.diagnostics.extend(findings);
     Planned { loaded, plan }
 }

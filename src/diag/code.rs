@@ -108,6 +108,12 @@ codes! {
     InvalidPromql = "invalid-promql", Error;
     /// Timing of rules with which sums over windows would not hold every event once.
     InvalidRules = "invalid-rules", Error;
+    /// Timeslices that would not tile the windows, or of an SLI that has none.
+    InvalidTimeslices = "invalid-timeslices", Error;
+    /// An annotation that Prometheus would refuse or fail to expand as a template.
+    InvalidTemplate = "invalid-template", Error;
+    /// An alert of the whole service that is set for one SLO, or by several files.
+    ServiceAlert = "service-alert", Error;
     /// A window pair of `alerting.windows` that could not work.
     InvalidPair = "invalid-pair", Error;
     /// A planned change whose downtime is longer than the change.

@@ -1,4 +1,4 @@
-//! Alertmanager's configuration: pages and tickets go apart, and one outage is one page.
+//! Alertmanager's configuration: pages, tickets and the watchdog go apart, and one outage is one page.
 //!
 //! The receivers are names without a way to reach anybody: only the reader of the file knows that. Burn-rate alerts
 //! are told by their window labels and not by their name, so that no other alert is ever muted.
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::alerts::NOBODY;
 use super::yaml::{self, display};
 use super::{Artifact, Kind};
 use crate::names::label;
@@ -18,8 +19,8 @@ use crate::units::Duration;
 
 /// What the file says of itself, below the line that every generated file begins with.
 const ADVICE: &str = "\
-# The receivers are yours to fill: copy the file and say at `page` and `ticket` where they go, or take its `routes` and
-# `inhibit_rules` into the configuration that you have.
+# The receivers are yours to fill: copy the file and say at `page`, `ticket` and `watchdog` where they go, or take
+# its `routes` and `inhibit_rules` into the configuration that you have.
 ";
 
 /// A page waits this long for the other groups of its outage.
@@ -36,6 +37,12 @@ const PAGE_AGAIN: Duration = Duration::from_hours(4);
 
 /// How often a ticket is; Alertmanager forgets after five days what it has sent.
 const TICKET_AGAIN: Duration = Duration::from_days(1);
+
+/// How often a dead man's switch hears that all is well.
+const WATCHDOG_AGAIN: Duration = Duration::from_mins(5);
+
+/// How often Alertmanager looks whether that time has come.
+const WATCHDOG_LOOK: Duration = Duration::from_mins(1);
 
 /// Alertmanager's configuration, as far as it is written here.
 #[derive(Debug, Serialize)]
@@ -94,7 +101,7 @@ pub(super) fn artifact(plan: &Plan) -> Result<Option<Artifact>, yaml::Error> {
 fn configuration(plans: &[&SloPlan]) -> Configuration {
     let outage = outage(plans);
     let inhibit_rules = [inhibitions_of_tickets(plans, &outage), inhibitions_of_pages(plans, &outage)].concat();
-    let receivers = [PAGE, TICKET].map(|name| Receiver { name }).into();
+    let receivers = [PAGE, TICKET, WATCHDOG].map(|name| Receiver { name }).into();
     Configuration { route: Root { receiver: TICKET, routes: routes(plans, outage) }, receivers, inhibit_rules }
 }
 
@@ -104,13 +111,16 @@ const PAGE: &str = "page";
 /// The receiver of tickets.
 const TICKET: &str = "ticket";
 
+/// The receiver of alerts that always fire: something that complains when it hears nothing.
+const WATCHDOG: &str = "watchdog";
+
 /// The labels that all alerts of one outage share, and that no two outages do: the SLO and its group.
 fn outage(plans: &[&SloPlan]) -> Vec<String> {
     let by: BTreeSet<String> = plans.iter().flat_map(|plan| super::rules::by(plan)).collect();
     [label::SERVICE, label::SLO].map(str::to_owned).into_iter().chain(by).collect()
 }
 
-/// What calls somebody at night to `page`, everything else of an SLO to `ticket`.
+/// What calls somebody at night to `page`, what calls nobody to `watchdog`, everything else of an SLO to `ticket`.
 fn routes(plans: &[&SloPlan], outage: Vec<String>) -> Vec<Route> {
     let mut group_by = outage;
     group_by.push(label::SEVERITY.to_owned());
@@ -132,7 +142,15 @@ fn routes(plans: &[&SloPlan], outage: Vec<String>) -> Vec<Route> {
         group_interval: GROUP_INTERVAL,
         repeat_interval: TICKET_AGAIN,
     };
-    pages.chain([tickets]).collect()
+    let watchdogs = Route {
+        receiver: WATCHDOG,
+        matchers: vec![ours.clone(), is(label::SEVERITY, NOBODY)],
+        group_by: vec![label::SERVICE.to_owned()],
+        group_wait: Duration::ZERO,
+        group_interval: WATCHDOG_LOOK,
+        repeat_interval: WATCHDOG_AGAIN,
+    };
+    pages.chain([watchdogs, tickets]).collect()
 }
 
 /// A page mutes the burn-rate tickets of its outage. Other tickets say something that no page says.

@@ -7,13 +7,16 @@ use rust_decimal::Decimal;
 use super::rules::{and_known, by, fresh, series};
 use super::template::{literal, literals};
 use super::yaml::{Alerting, Group, Rule};
-use crate::names::{Alert, Record, label};
+use crate::names::{Alert, Metric, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, seen_over};
 use crate::promql::quote;
-use crate::slo::SloPlan;
-use crate::slo::window::{Pair, SLICE, Tier};
-use crate::spec::model::{AlertMeta, Severity};
+use crate::slo::window::{Pair, Tier};
+use crate::slo::{SloPlan, alerting};
+use crate::spec::model::{Severity, Sli, Slo};
 use crate::units::{Duration, Name};
+
+/// The annotation that says where people read what to do.
+const RUNBOOK: &str = "runbook_url";
 
 /// How long something that is nobody's outage lasts before a ticket is opened for it.
 const PATIENCE: Duration = Duration::from_mins(15);
@@ -21,47 +24,88 @@ const PATIENCE: Duration = Duration::from_mins(15);
 /// How far back a failing evaluation is remembered.
 const RULES_WATCHED: Duration = Duration::from_mins(15);
 
-/// The alerts of one SLO in one tier.
-pub(super) fn of(plan: &SloPlan, tier: Tier) -> Vec<Alerting> {
-    let mut alerts: Vec<Alerting> = plan.pairs_in(tier).map(|pair| burn(plan, pair)).collect();
-    if plan.budget_tier() == tier && plan.enabled(Severity::Ticket) {
-        alerts.push(exhausted(plan));
-        alerts.push(data_missing(plan));
-        alerts.push(gate_closed(plan));
-    }
-    alerts
+/// How far back skipped runs are added up, and how many of them are worth a ticket.
+const OVERRUNS_WATCHED: Duration = Duration::from_hours(1);
+const MOST_OVERRUNS: i64 = 3;
+
+/// How long before its end a certificate is worth a ticket: two working weeks to renew it.
+const CERTIFICATE_NOTICE: Duration = Duration::from_days(14);
+
+/// How far back a prober may have been seen that is now down.
+const PROBER_SEEN: Duration = Duration::from_hours(1);
+
+/// How long a prober may be away, for a restart or a deployment, before it is missed.
+const PROBER_PATIENCE: Duration = Duration::from_mins(5);
+
+/// The value of the label `severity` of an alert that always fires and calls nobody.
+pub(super) const NOBODY: &str = "none";
+
+/// An alert before the file has its say.
+struct Draft {
+    alert: Alert,
+    severity: Severity,
+    pending: Duration,
+    expr: Expr,
+    summary: String,
+    description: String,
+    /// Labels that only this alert has.
+    own_labels: Vec<(&'static str, String)>,
 }
 
-/// The group of a service that watches the evaluation of all its other groups.
-pub(super) fn service_group(service: &Name, plans: &[&SloPlan]) -> Group {
-    let groups = format!("{{rule_group=~\".*;burndown/{service}/.*\"}}");
-    let more = |metric: &str| {
-        let counter = Series::new(format!("{metric}{groups}")).range(RULES_WATCHED);
-        call("increase", [counter.into()]).join(Operator::Greater, Expr::from(Decimal::ZERO))
-    };
-    let missed = more("prometheus_rule_group_iterations_missed_total");
-    let failed = more("prometheus_rule_evaluation_failures_total");
-    let mut labels = BTreeMap::from([(label::SERVICE.to_owned(), service.to_string())]);
-    if let Some(plan) = plans.first() {
-        labels.extend(meta_labels(plan, Severity::Ticket));
+/// The alerts of one SLO in one tier.
+pub(super) fn of(plan: &SloPlan, tier: Tier) -> Vec<Alerting> {
+    let mut drafts: Vec<Draft> = plan.pairs_in(tier).map(|pair| burn(plan, pair)).collect();
+    if plan.budget_tier() == tier {
+        drafts.extend([exhausted(plan), data_missing(plan), gate_closed(plan)]);
     }
-    let annotations = texts(
-        &format!("Prometheus fails to evaluate the SLO rules of {service}"),
-        "Group {{ $labels.rule_group }} missed evaluations or failed. Events of a missed evaluation are lost and \
-         coverage falls. Look at the Rules page of Prometheus and at its load.",
-    );
-    let alert = Alerting {
-        alert: Alert::SloRulesFailing.name().to_owned(),
-        expr: missed.join(Operator::Or, failed),
-        pending: Duration::ZERO,
+    let identity = [(label::SERVICE, plan.slo.service.to_string()), (label::SLO, plan.slo.name.to_string())];
+    drafts.into_iter().filter_map(|draft| finished(&plan.slo, draft, &identity)).collect()
+}
+
+/// The group of a service that watches its prober, the evaluation of all its other groups, and the way to people.
+pub(super) fn service_group(service: &Name, plans: &[&SloPlan], tier: Tier) -> Option<Group> {
+    let first = plans.first()?;
+    let probed = plans.iter().any(|plan| matches!(plan.slo.sli, Sli::Probe { .. }));
+    let drafts = match (tier, probed) {
+        (Tier::Fast, true) => vec![prober_down(service)],
+        (Tier::Fast, false) => Vec::new(),
+        (Tier::Slow, true) => {
+            vec![watchdog(service), rules_failing(service), probe_overrun(service), certificate_expiring(service)]
+        }
+        (Tier::Slow, false) => vec![watchdog(service), rules_failing(service)],
+    };
+    let identity = [(label::SERVICE, service.to_string())];
+    let alerts = drafts.into_iter().filter_map(|draft| finished(&first.slo, draft, &identity));
+    let rules = alerts.map(Rule::Alert).collect();
+    Some(Group { name: format!("burndown/{service}"), interval: first.interval(tier), rules })
+}
+
+/// The alert as the file wants it, or nothing if it leaves it out.
+fn finished(slo: &Slo, draft: Draft, identity: &[(&str, String)]) -> Option<Alerting> {
+    let wanted = alerting::resolve(slo, draft.alert, draft.severity, draft.pending)?;
+    let mut labels: BTreeMap<String, String> = literals(&slo.labels).collect();
+    let mut annotations = texts(&draft.summary, &draft.description);
+    annotations.extend(slo.alerting.runbook.iter().map(|url| (RUNBOOK.to_owned(), literal(url.as_str()))));
+    labels.insert(label::SEVERITY.to_owned(), literal(wanted.severity_label));
+    for options in &wanted.options {
+        labels.extend(literals(&options.labels));
+        // Annotations of the file are templates and stay as they are.
+        annotations.extend(options.annotations.iter().map(|(name, text)| (name.to_string(), text.clone())));
+    }
+    let own = draft.own_labels.iter().chain(identity);
+    labels.extend(own.map(|(name, value)| ((*name).to_owned(), value.clone())));
+    Some(Alerting {
+        alert: wanted.name,
+        expr: draft.expr,
+        pending: wanted.pending,
+        keep_firing_for: wanted.keep_firing_for,
         labels,
         annotations,
-    };
-    Group { name: format!("burndown/{service}"), interval: SLICE, rules: vec![Rule::Alert(alert)] }
+    })
 }
 
 /// A window pair burns too fast: both windows are over the threshold, and more than one event failed.
-fn burn(plan: &SloPlan, pair: &Pair) -> Alerting {
+fn burn(plan: &SloPlan, pair: &Pair) -> Draft {
     let over = |window| {
         let ratio: Expr = series(plan, Record::ErrorRatio(window)).into();
         ratio.join(Operator::Greater, Expr::from(pair.threshold))
@@ -72,25 +116,23 @@ fn burn(plan: &SloPlan, pair: &Pair) -> Alerting {
         let least = Expr::from(Decimal::from(plan.slo.alerting.min_failures));
         expr = expr.join(Operator::And, failures.join(Operator::GreaterOrEqual, least));
     }
-    let mut labels = labels(plan, pair.severity);
-    labels.insert(label::LONG_WINDOW.to_owned(), pair.long.to_string());
-    labels.insert(label::SHORT_WINDOW.to_owned(), pair.short.to_string());
-    Alerting {
-        alert: Alert::ErrorBudgetBurn.name().to_owned(),
-        expr,
+    Draft {
+        alert: Alert::ErrorBudgetBurn,
+        severity: pair.severity,
         pending: Duration::ZERO,
-        labels,
-        annotations: annotations(plan, pair.severity, burn_texts(plan, pair)),
+        expr,
+        summary: format!("{} {} burns its error budget too fast", plan.slo.service, plan.slo.name),
+        description: burn_text(plan, pair),
+        own_labels: vec![(label::LONG_WINDOW, pair.long.to_string()), (label::SHORT_WINDOW, pair.short.to_string())],
     }
 }
 
 /// Which pair, how fast, what is left and until when.
-fn burn_texts(plan: &SloPlan, pair: &Pair) -> BTreeMap<String, String> {
+fn burn_text(plan: &SloPlan, pair: &Pair) -> String {
     let slo = &plan.slo;
-    let summary = format!("{} {} burns its error budget too fast", slo.service, slo.name);
     let ratio: Expr = series(plan, Record::ErrorRatio(pair.long)).into();
     let rate = query(plan, &ratio.clone().join(Operator::Divide, Expr::from(plan.error_budget)), "%.1f");
-    let description = format!(
+    format!(
         "Over {long} and {short} the error ratio is above {threshold}: the budget burns {rate} times as fast as \
          {objective} % over {window} allows (this pair alerts above {factor}). {left}",
         long = pair.long,
@@ -100,8 +142,7 @@ fn burn_texts(plan: &SloPlan, pair: &Pair) -> BTreeMap<String, String> {
         window = slo.window,
         factor = pair.factor.round_dp(4).normalize(),
         left = left_and_until(plan, ratio),
-    );
-    texts(&summary, &description)
+    )
 }
 
 /// "18.2 minutes of 43.2 are left; at this rate they last 2h 5m 0s", or that nothing is known or left.
@@ -120,8 +161,14 @@ fn left_and_until(plan: &SloPlan, ratio: Expr) -> String {
     )
 }
 
+/// An alert that calls nobody out of bed.
+fn ticket(alert: Alert, expr: Expr, summary: String, description: String) -> Draft {
+    let own_labels = Vec::new();
+    Draft { alert, severity: Severity::Ticket, pending: Duration::ZERO, expr, summary, description, own_labels }
+}
+
 /// Nothing is left of the budget.
-fn exhausted(plan: &SloPlan) -> Alerting {
+fn exhausted(plan: &SloPlan) -> Draft {
     let slo = &plan.slo;
     let remaining: Expr = series(plan, Record::RemainingSeconds).into();
     let spent = remaining.join(Operator::LessOrEqual, Expr::from(Decimal::ZERO));
@@ -132,11 +179,11 @@ fn exhausted(plan: &SloPlan) -> Alerting {
         minutes(plan.budget_seconds),
         slo.window,
     );
-    ticket(plan, Alert::ErrorBudgetExhausted, and_known(plan, spent), Duration::ZERO, &summary, &description)
+    ticket(Alert::ErrorBudgetExhausted, and_known(plan, spent), summary, description)
 }
 
 /// A group that was there within a day is gone, or an SLO never had any.
-fn data_missing(plan: &SloPlan) -> Alerting {
+fn data_missing(plan: &SloPlan) -> Draft {
     let slo = &plan.slo;
     let seen = seen_over(series(plan, Record::ObservedAt), super::rules::RETIRED_AFTER);
     let gone = seen.clone().join(Operator::Unless, fresh(plan));
@@ -151,12 +198,12 @@ fn data_missing(plan: &SloPlan) -> Alerting {
          the names and labels of the SLO file.",
         plan.stale_after(),
     );
-    let first_run = plan.slo.sli.probe_interval().unwrap_or_default();
-    ticket(plan, Alert::SliDataMissing, expr, PATIENCE.max(first_run), &summary, &description)
+    let pending = PATIENCE.max(slo.sli.probe_interval().unwrap_or_default());
+    Draft { pending, ..ticket(Alert::SliDataMissing, expr, summary, description) }
 }
 
 /// The gate closed.
-fn gate_closed(plan: &SloPlan) -> Alerting {
+fn gate_closed(plan: &SloPlan) -> Draft {
     let slo = &plan.slo;
     let latch: Expr = series(plan, Record::GateLatch).into();
     let closed = latch.join(Operator::Equal, Expr::from(Decimal::ZERO));
@@ -164,48 +211,90 @@ fn gate_closed(plan: &SloPlan) -> Alerting {
     let remaining: Expr = series(plan, Record::RemainingSeconds).into();
     let left = query(plan, &remaining.join(Operator::Divide, Expr::from(Decimal::from(60))), "%.1f");
     let description = format!("{left} minutes of budget are left; it opens again at {}.", minutes(plan.resume_at));
-    ticket(plan, Alert::DeployGateClosed, closed, Duration::ZERO, &summary, &description)
+    ticket(Alert::DeployGateClosed, closed, summary, description)
 }
 
-/// An alert that calls nobody out of bed.
-fn ticket(plan: &SloPlan, alert: Alert, expr: Expr, pending: Duration, summary: &str, description: &str) -> Alerting {
-    Alerting {
-        alert: alert.name().to_owned(),
+/// It always fires. Whoever does not hear it any more has a broken path from Prometheus to people.
+fn watchdog(service: &Name) -> Draft {
+    let always = call("vector", [Expr::from(Decimal::ONE)]);
+    let summary = format!("The alerts of {service} are on their way");
+    let description = "This alert always fires. Route it to something that complains when it stops, such as a dead \
+                       man's switch."
+        .to_owned();
+    let own_labels = vec![(label::SEVERITY, NOBODY.to_owned())];
+    Draft { own_labels, ..ticket(Alert::Watchdog, always, summary, description) }
+}
+
+/// Prometheus fails to evaluate the rules of the service.
+fn rules_failing(service: &Name) -> Draft {
+    let groups = format!("{{rule_group=~\".*;burndown/{service}(/.*)?\"}}");
+    let more = |metric: &str| {
+        let counter = Series::new(format!("{metric}{groups}")).range(RULES_WATCHED);
+        call("increase", [counter.into()]).join(Operator::Greater, Expr::from(Decimal::ZERO))
+    };
+    let missed = more("prometheus_rule_group_iterations_missed_total");
+    let failed = more("prometheus_rule_evaluation_failures_total");
+    let summary = format!("Prometheus fails to evaluate the SLO rules of {service}");
+    let description = "Group {{ $labels.rule_group }} missed evaluations or failed. Events of a missed evaluation are \
+                       lost and coverage falls. Look at the Rules page of Prometheus and at its load."
+        .to_owned();
+    ticket(Alert::SloRulesFailing, missed.join(Operator::Or, failed), summary, description)
+}
+
+/// A prober that was there is down, or none is left.
+fn prober_down(service: &Name) -> Draft {
+    let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
+    let probes = || of_service(Metric::ProbeTimeout, service);
+    let up: Expr = Series::new("up").into();
+    let down = up.join(Operator::Equal, Expr::from(Decimal::ZERO));
+    let known = seen_over(probes(), PROBER_SEEN);
+    let gone = call("absent", [probes().into()]);
+    let expr = down.join_on(Operator::And, &target, known).join(Operator::Or, gone);
+    Draft {
+        alert: Alert::ProberDown,
+        severity: Severity::Page,
+        pending: PROBER_PATIENCE,
         expr,
-        pending,
-        labels: labels(plan, Severity::Ticket),
-        annotations: annotations(plan, Severity::Ticket, texts(summary, description)),
+        summary: format!("Nobody probes {service}"),
+        description:
+            "Prometheus cannot scrape the probe service{{ with $labels.instance }} at {{ . }}{{ end }}. Until \
+                      it can, nothing is known of what users feel. Look at the process and at the Targets page of \
+                      Prometheus."
+                .to_owned(),
+        own_labels: Vec::new(),
     }
 }
 
-/// What the file says of alerts of that severity.
-const fn meta(plan: &SloPlan, severity: Severity) -> &AlertMeta {
-    match severity {
-        Severity::Page => &plan.slo.alerting.page,
-        Severity::Ticket => &plan.slo.alerting.ticket,
-    }
+/// Runs were skipped because the one before had not ended.
+fn probe_overrun(service: &Name) -> Draft {
+    let reason = format!(",{}=\"{}\"", label::REASON, label::REASON_OVERRUN);
+    let skipped = Series::new(format!("{}{{{}=\"{service}\"{reason}}}", Metric::ProbeSkipped.name(), label::SERVICE));
+    let lately = call("increase", [skipped.range(OVERRUNS_WATCHED).into()]);
+    let expr = lately.join(Operator::GreaterOrEqual, Expr::from(Decimal::from(MOST_OVERRUNS)));
+    let summary = format!("Probe {{{{ $labels.{} }}}} of {service} does not keep up", label::PROBE);
+    let description = format!(
+        "{{{{ $value | printf \"%.0f\" }}}} runs of the last {OVERRUNS_WATCHED} were skipped because the run before \
+         had not ended. They do not count. Run it less often, or shorten its timeout or its cleanup."
+    );
+    ticket(Alert::ProbeOverrun, expr, summary, description)
 }
 
-fn labels(plan: &SloPlan, severity: Severity) -> BTreeMap<String, String> {
-    let mut labels: BTreeMap<String, String> = literals(&plan.slo.labels).collect();
-    labels.extend(meta_labels(plan, severity));
-    labels.insert(label::SERVICE.to_owned(), plan.slo.service.to_string());
-    labels.insert(label::SLO.to_owned(), plan.slo.name.to_string());
-    labels
+/// A certificate of a probed server ends soon.
+fn certificate_expiring(service: &Name) -> Draft {
+    let ends: Expr = of_service(Metric::ProbeTlsNotAfter, service).into();
+    let left = ends.join(Operator::Subtract, call("time", []));
+    let expr = left.join(Operator::Less, Expr::from(CERTIFICATE_NOTICE.as_secs()));
+    let summary = format!("A certificate that probe {{{{ $labels.{} }}}} of {service} sees ends soon", label::PROBE);
+    let description =
+        "It is valid for another {{ $value | humanizeDuration }}. Renew it: users see an error page from \
+                       that moment on."
+            .to_owned();
+    ticket(Alert::CertificateExpiring, expr, summary, description)
 }
 
-fn meta_labels(plan: &SloPlan, severity: Severity) -> BTreeMap<String, String> {
-    let meta = meta(plan, severity);
-    let mut labels: BTreeMap<String, String> = literals(&meta.labels).collect();
-    labels.insert(label::SEVERITY.to_owned(), literal(&meta.severity));
-    labels
-}
-
-/// The built-in annotations, overridden by those of the file, which are templates and stay as they are.
-fn annotations(plan: &SloPlan, severity: Severity, mut built_in: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let of_file = meta(plan, severity).annotations.iter();
-    built_in.extend(of_file.map(|(name, value)| (name.to_string(), value.clone())));
-    built_in
+/// A metric of the probes of a service.
+fn of_service(metric: Metric, service: &Name) -> Series {
+    Series::new(format!("{}{{{}=\"{service}\"}}", metric.name(), label::SERVICE))
 }
 
 fn texts(summary: &str, description: &str) -> BTreeMap<String, String> {

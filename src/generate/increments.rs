@@ -2,9 +2,11 @@
 //!
 //! Why each branch is there is said where it is built; a simpler form loses events.
 
+use rust_decimal::Decimal;
+
 use crate::names::label;
 use crate::promql::Selector;
-use crate::promql::build::{Expr, Operator, Series, call, last_over, sum_by};
+use crate::promql::build::{Expr, Operator, Series, call, last_over};
 use crate::spec::model::{FirstSample, RuleTiming};
 use crate::units::Duration;
 
@@ -14,72 +16,73 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 /// Steps of that look back.
 const REMEMBERED_STEP: Duration = Duration::from_mins(5);
 
-/// The increments of `counter`, summed by `by`.
-///
-/// `known` selects the series that show whether a target was there one evaluation earlier: a series born on a
-/// known target counts from zero, while a target that is seen for the first time does not add its whole past.
-pub(super) fn increments(
-    counter: &Selector,
-    known: &Selector,
-    first_sample: FirstSample,
-    by: &[String],
-    timing: &RuleTiming,
-) -> Expr {
-    let look = Look { timing };
-    // A plain `x - x offset I` would lose the events around every failed scrape, which leaves a staleness marker.
-    let grown = look.now(counter).join(Operator::Subtract, look.before(counter));
-    let grown = grown.join(Operator::GreaterOrEqual, Expr::from(rust_decimal::Decimal::ZERO));
-    // A counter that fell was reset and counts from zero.
-    let reset = look.now(counter).join(Operator::And, look.before(counter));
-    // So was one that is lower than before a gap that was longer than the look-back.
-    let back = look.now(counter).join(Operator::Less, look.remembered(counter));
-    let all = grown.join(Operator::Or, reset).join(Operator::Or, back);
-    let all = match first_sample {
-        FirstSample::Ignore => all,
-        FirstSample::Count => all.join(Operator::Or, look.born(counter, known)),
-    };
-    sum_by(by, all)
+/// A counter, looked at as it was D ago and one evaluation before that.
+pub(super) struct Counter<'a> {
+    /// The counter's series.
+    pub series: &'a Selector,
+    /// Series that show whether a target was there one evaluation earlier: a series born on a known target counts
+    /// from zero, while a target that is seen for the first time does not add its whole past.
+    pub known: &'a Selector,
+    /// Whether a series born on a known target counts at all.
+    pub first_sample: FirstSample,
+    /// I, D and R.
+    pub timing: &'a RuleTiming,
 }
 
-/// Looks at a counter as it was D ago, and one evaluation before that.
-struct Look<'a> {
-    timing: &'a RuleTiming,
-}
-
-impl Look<'_> {
-    /// D ago: a sample that is being scraped while the rule runs is invisible now and would be past one
-    /// evaluation later.
-    fn now(&self, counter: &Selector) -> Expr {
-        let series = Series::new(counter.to_string()).ago(self.timing.delay);
-        last_over(series, self.timing.lookback)
+impl Counter<'_> {
+    /// The increment of every series of a plain counter.
+    pub(super) fn increments(&self) -> Expr {
+        // A plain `x - x offset I` would lose the events around every failed scrape, which leaves a staleness marker.
+        let grown = self.now().join(Operator::Subtract, self.before(self.series));
+        let grown = grown.join(Operator::GreaterOrEqual, Expr::from(Decimal::ZERO));
+        // A counter that fell was reset and counts from zero.
+        let reset = self.now().join(Operator::And, self.before(self.series));
+        // So was one that is lower than before a gap that was longer than the look-back.
+        let back = self.now().join(Operator::Less, self.remembered());
+        self.with_births(grown.join(Operator::Or, reset).join(Operator::Or, back))
     }
 
-    /// One evaluation before that.
-    fn before(&self, counter: &Selector) -> Expr {
-        let series = Series::new(counter.to_string()).ago(self.timing.delay.plus(self.timing.interval));
-        last_over(series, self.timing.lookback)
-    }
-
-    /// Some time within the hour before that.
-    fn remembered(&self, counter: &Selector) -> Expr {
-        call(
-            "last_over_time",
-            [Expr::Subquery {
-                inner: Box::new(Series::new(counter.to_string()).into()),
-                range: REMEMBERED,
-                step: REMEMBERED_STEP,
-                offset: self.timing.delay.plus(self.timing.interval),
-            }],
-        )
+    /// The increment of every native histogram, as a histogram. Resets are seen on its count.
+    pub(super) fn histogram_increments(&self) -> Expr {
+        let count = |histogram| call("histogram_count", [histogram]);
+        let grown = count(self.now()).join(Operator::GreaterOrEqual, count(self.before(self.series)));
+        let difference = self.now().join(Operator::Subtract, self.before(self.series));
+        let difference = difference.join(Operator::And, grown);
+        let reset = self.now().join(Operator::And, self.before(self.series));
+        self.with_births(difference.join(Operator::Or, reset))
     }
 
     /// A `code="500"` child is born at its first failure; it counts from zero if its target was known.
-    fn born(&self, counter: &Selector, known: &Selector) -> Expr {
+    fn with_births(&self, increments: Expr) -> Expr {
         let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
-        self.now(counter).join(Operator::Unless, self.remembered(counter)).join_on(
-            Operator::And,
-            &target,
-            self.before(known),
-        )
+        let born = self.now().join(Operator::Unless, self.remembered());
+        match self.first_sample {
+            FirstSample::Ignore => increments,
+            FirstSample::Count => {
+                increments.join(Operator::Or, born.join_on(Operator::And, &target, self.before(self.known)))
+            }
+        }
+    }
+
+    /// D ago: a sample that is being scraped while the rule runs is invisible now and would be past one
+    /// evaluation later.
+    fn now(&self) -> Expr {
+        last_over(Series::new(self.series.to_string()).ago(self.timing.delay), self.timing.lookback)
+    }
+
+    /// One evaluation before that.
+    fn before(&self, selector: &Selector) -> Expr {
+        last_over(Series::new(selector.to_string()).ago(self.earlier()), self.timing.lookback)
+    }
+
+    /// Some time within the hour before that.
+    fn remembered(&self) -> Expr {
+        let inner = Box::new(Series::new(self.series.to_string()).into());
+        let offset = self.earlier();
+        call("last_over_time", [Expr::Subquery { inner, range: REMEMBERED, step: REMEMBERED_STEP, offset }])
+    }
+
+    fn earlier(&self) -> Duration {
+        self.timing.delay.plus(self.timing.interval)
     }
 }

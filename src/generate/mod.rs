@@ -5,8 +5,10 @@
 
 mod alertmanager;
 mod alerts;
+mod events;
 mod increments;
 mod kubernetes;
+pub mod levels;
 mod proofs;
 mod rules;
 mod scenario;

@@ -13,9 +13,10 @@ use super::yaml::{ExprTest, Sample, TestFile, TestGroup};
 use crate::names::{Alert, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call};
 use crate::promql::quote;
+use crate::slo::alerting::{self, Wanted};
 use crate::slo::window::{Pair, SLICE, Tier};
 use crate::slo::{SloPlan, burn};
-use crate::spec::model::{OnUnknown, Severity};
+use crate::spec::model::{Budgeting, OnUnknown, Severity, Sli};
 use crate::units::{Duration, Name};
 
 /// Good time before a whole outage, long enough for an SLO to be known.
@@ -39,7 +40,7 @@ fn tests(plan: &SloPlan, tier: Tier) -> Vec<TestGroup> {
     if plan.pairs_in(tier).next().is_some() {
         tests.push(burns(plan, tier));
     }
-    if plan.budget_tier() == tier && plan.can_feed_budget(tier) {
+    if plan.budget_tier() == tier && Scenario::reaches_budget(plan, tier) {
         tests.push(spends_everything(plan, tier));
         tests.push(loses_its_data(plan, tier));
     }
@@ -55,7 +56,7 @@ fn burns(plan: &SloPlan, tier: Tier) -> TestGroup {
         .bad(outage.end.minus(outage.start))
         .good(outage.over.minus(outage.end));
     let mut checks: Vec<ExprTest> = plan.pairs_in(tier).flat_map(|pair| outage.moments(plan, pair)).collect();
-    if plan.budget_tier() == tier && plan.can_feed_budget(tier) && outage.over <= plan.slo.window {
+    if plan.budget_tier() == tier && Scenario::reaches_budget(plan, tier) && outage.over <= plan.slo.window {
         let spent = outage.error * outage.end.minus(outage.start).as_secs();
         checks.push(minutes_left(plan, plan.budget_seconds - spent, outage.over));
     }
@@ -85,41 +86,60 @@ impl Outage {
         let rules = &plan.slo.rules;
         let pairs: Vec<&Pair> = plan.pairs_in(tier).collect();
         let threshold = pairs.iter().map(|pair| pair.threshold).max().unwrap_or(plan.error_budget);
-        let error = (threshold * Decimal::TEN).min(Decimal::ONE);
+        let error =
+            if is_all_or_nothing(plan, tier) { Decimal::ONE } else { (threshold * Decimal::TEN).min(Decimal::ONE) };
         let error = error.round_sf(3).unwrap_or(error).normalize();
-        let tolerance = rules.delay.plus(step).plus(step).ceil_to(step);
+        let tolerance = rules.delay.plus(step).plus(step).plus(lag(plan, tier)).ceil_to(step);
         let longest = |of: &dyn Fn(&Pair) -> Duration| pairs.iter().map(|pair| of(pair)).max().unwrap_or(QUIET);
         let start = longest(&|pair| pair.long).plus(rules.lookback).plus(tolerance).ceil_to(step);
-        let lasting = longest(&|pair| detection(pair, error).max(pair.short));
+        let outage = Self { error, start, end: start, over: start, tolerance, step };
+        let lasting = longest(&|pair| outage.detection(plan, pair).max(pair.short));
         let end = start.plus(lasting).plus(tolerance).ceil_to(step);
-        let over = end.plus(longest(&|pair| reset(pair, error))).plus(tolerance).ceil_to(step);
-        Self { error, start, end, over, tolerance, step }
+        let over = end.plus(longest(&|pair| outage.reset(plan, pair))).plus(tolerance).ceil_to(step);
+        Self { end, over, ..outage }
+    }
+
+    /// When a pair fires: the formula, the second failure where events are few, and what the file makes it wait.
+    fn detection(&self, plan: &SloPlan, pair: &Pair) -> Duration {
+        let formula = burn::detection(pair.long, pair.threshold, self.error).unwrap_or(pair.long);
+        let counted = if plan.counts_failures() && is_all_or_nothing(plan, pair.tier()) {
+            self.step.max(lag(plan, pair.tier())).times(plan.slo.alerting.min_failures)
+        } else {
+            Duration::ZERO
+        };
+        formula.max(counted).plus(wanted(plan, pair).map_or(Duration::ZERO, |wanted| wanted.pending))
+    }
+
+    /// When a pair is resolved: the formula, and what the file keeps it firing for.
+    fn reset(&self, plan: &SloPlan, pair: &Pair) -> Duration {
+        let formula = burn::reset(pair.short, pair.threshold, self.error).unwrap_or(pair.short);
+        formula.plus(wanted(plan, pair).map_or(Duration::ZERO, |wanted| wanted.keep_firing_for))
     }
 
     /// Not firing before, firing after, still firing, resolved.
-    fn moments(&self, plan: &SloPlan, pair: &Pair) -> [ExprTest; 4] {
-        let detected = self.start.plus(detection(pair, self.error));
-        let cleared = self.end.plus(reset(pair, self.error));
+    fn moments(&self, plan: &SloPlan, pair: &Pair) -> Vec<ExprTest> {
+        let detected = self.start.plus(self.detection(plan, pair));
+        let cleared = self.end.plus(self.reset(plan, pair));
         let before = |moment: Duration| moment.minus(Duration::from_millis(1)).floor_to(self.step);
         let after = |moment: Duration| moment.plus(self.tolerance).ceil_to(self.step);
-        let firing = |yes: bool, at| alert_fires(plan, Alert::ErrorBudgetBurn, Some(pair), yes, at);
-        [
-            firing(false, before(detected)),
-            firing(true, after(detected)),
-            firing(true, before(cleared)),
-            firing(false, after(cleared)),
-        ]
+        let moments =
+            [(false, before(detected)), (true, after(detected)), (true, before(cleared)), (false, after(cleared))];
+        moments.into_iter().filter_map(|(firing, at)| pair_is(plan, pair, firing, at)).collect()
     }
 }
 
-/// When a pair detects an error ratio above its threshold.
-fn detection(pair: &Pair, error: Decimal) -> Duration {
-    burn::detection(pair.long, pair.threshold, error).unwrap_or(pair.long)
+/// Whether the events of a step can only be all good or all bad: a gauge has one sample, and a time slice one verdict.
+fn is_all_or_nothing(plan: &SloPlan, tier: Tier) -> bool {
+    let sliced = matches!(plan.slo.budgeting, Budgeting::Timeslices { .. });
+    tier == Tier::Fast && (sliced || matches!(plan.slo.sli, Sli::Gauge { .. }))
 }
 
-/// When a pair forgets it.
-fn reset(pair: &Pair, error: Decimal) -> Duration {
-    burn::reset(pair.short, pair.threshold, error).unwrap_or(pair.short)
+/// How much later than its events a verdict may come: at the end of its time slice.
+fn lag(plan: &SloPlan, tier: Tier) -> Duration {
+    match plan.slo.budgeting {
+        Budgeting::Timeslices { slice, .. } if tier == Tier::Fast => slice,
+        _ => Duration::ZERO,
+    }
 }
 
 /// A full outage until the budget is spent, or for three days where it is longer than that: the minutes go down one
@@ -137,10 +157,8 @@ fn spends_everything(plan: &SloPlan, tier: Tier) -> TestGroup {
         let left = plan.budget_seconds - outage.as_secs();
         checks.push(minutes_left(plan, left, end));
         checks.push(gate_is(plan, left > plan.close_at, end));
-        if plan.enabled(Severity::Ticket) {
-            checks.push(alert_fires(plan, Alert::ErrorBudgetExhausted, None, left <= Decimal::ZERO, end));
-            checks.push(alert_fires(plan, Alert::DeployGateClosed, None, left <= plan.close_at, end));
-        }
+        checks.extend(ticket_is(plan, Alert::ErrorBudgetExhausted, left <= Decimal::ZERO, end));
+        checks.extend(ticket_is(plan, Alert::DeployGateClosed, left <= plan.close_at, end));
     }
     test(plan, format!("a full outage of {outage} spends as much of the budget"), scenario, checks)
 }
@@ -160,10 +178,8 @@ fn loses_its_data(plan: &SloPlan, tier: Tier) -> TestGroup {
         checks.push(minutes_left(plan, plan.budget_seconds, end));
     }
     checks.push(gate_is(plan, open, end));
-    if plan.enabled(Severity::Ticket) {
-        checks.push(alert_fires(plan, Alert::SliDataMissing, None, false, quiet));
-        checks.push(alert_fires(plan, Alert::SliDataMissing, None, true, end));
-    }
+    checks.extend(ticket_is(plan, Alert::SliDataMissing, false, quiet));
+    checks.extend(ticket_is(plan, Alert::SliDataMissing, true, end));
     test(plan, "missing data is neither good nor bad".to_owned(), scenario, checks)
 }
 
@@ -178,25 +194,36 @@ fn test(plan: &SloPlan, name: String, scenario: Scenario<'_>, checks: Vec<ExprTe
     }
 }
 
-/// Whether an alert of the SLO fires at a moment.
-fn alert_fires(plan: &SloPlan, alert: Alert, pair: Option<&Pair>, yes: bool, at: Duration) -> ExprTest {
-    let mut matchers = format!("{}=\"{}\",alertstate=\"firing\",{}", label::ALERTNAME, alert.name(), identity(plan));
-    if let Some(pair) = pair {
-        let meta = match pair.severity {
-            Severity::Page => &plan.slo.alerting.page,
-            Severity::Ticket => &plan.slo.alerting.ticket,
-        };
-        let own = [
-            (label::SEVERITY, meta.severity.clone()),
-            (label::LONG_WINDOW, pair.long.to_string()),
-            (label::SHORT_WINDOW, pair.short.to_string()),
-        ];
-        matchers.extend(own.map(|(name, value)| format!(",{name}={}", quote(&value))));
-    }
-    let firing = Series::new(format!("ALERTS{{{matchers}}}"));
-    let count = Expr::Aggregate { operator: "count", by: Vec::new(), inner: Box::new(firing.into()) };
+/// What the file makes of the alert of a pair; none if it leaves it out.
+fn wanted<'a>(plan: &'a SloPlan, pair: &Pair) -> Option<Wanted<'a>> {
+    alerting::resolve(&plan.slo, Alert::ErrorBudgetBurn, pair.severity, Duration::ZERO)
+}
+
+/// Whether the alert of a pair fires at a moment.
+fn pair_is(plan: &SloPlan, pair: &Pair, firing: bool, at: Duration) -> Option<ExprTest> {
+    let wanted = wanted(plan, pair)?;
+    let labels = [
+        (label::SEVERITY, wanted.severity_label.to_owned()),
+        (label::LONG_WINDOW, pair.long.to_string()),
+        (label::SHORT_WINDOW, pair.short.to_string()),
+    ];
+    Some(alert_is(plan, &wanted.name, &labels, firing, at))
+}
+
+/// Whether another alert of the SLO fires at a moment; nothing to check if the file leaves it out or makes it wait.
+fn ticket_is(plan: &SloPlan, alert: Alert, firing: bool, at: Duration) -> Option<ExprTest> {
+    let wanted = alerting::resolve(&plan.slo, alert, Severity::Ticket, Duration::ZERO)?;
+    wanted.pending.is_zero().then(|| alert_is(plan, &wanted.name, &[], firing, at))
+}
+
+/// Whether an alert of the SLO with these labels fires at a moment.
+fn alert_is(plan: &SloPlan, name: &str, labels: &[(&str, String)], firing: bool, at: Duration) -> ExprTest {
+    let mut matchers = format!("{}={},alertstate=\"firing\",{}", label::ALERTNAME, quote(name), identity(plan));
+    matchers.extend(labels.iter().map(|(name, value)| format!(",{name}={}", quote(value))));
+    let alerts = Series::new(format!("ALERTS{{{matchers}}}"));
+    let count = Expr::Aggregate { operator: "count", by: Vec::new(), inner: Box::new(alerts.into()) };
     let none = call("vector", [Expr::from(Decimal::ZERO)]);
-    value_is(count.join(Operator::Or, none), Decimal::from(u8::from(yes)), at)
+    value_is(count.join(Operator::Or, none), Decimal::from(u8::from(firing)), at)
 }
 
 /// How many minutes are left of the budget, to a thousandth.

@@ -7,16 +7,14 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::alerts;
-use super::increments::increments;
 use super::yaml::{Group, Recording, Rule, RuleFile};
-use crate::names::{Metric, Record, label};
-use crate::promql::Selector;
+use super::{alerts, events};
+use crate::names::{Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, sum_by, sum_over};
 use crate::slo::SloPlan;
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{SLICE, Tier};
-use crate::spec::model::{FirstSample, OnUnknown, Sli};
+use crate::spec::model::{Budgeting, OnUnknown, Sli};
 use crate::units::{Duration, Name};
 
 /// A group that was not seen for this long leaves every series.
@@ -25,15 +23,13 @@ pub(super) const RETIRED_AFTER: Duration = Duration::from_days(1);
 /// The rule file of a service and tier.
 pub(super) fn file(service: &Name, plans: &[&SloPlan], tier: Tier) -> RuleFile {
     let mut groups: Vec<Group> = plans.iter().map(|plan| group(plan, tier)).collect();
+    groups.extend(alerts::service_group(service, plans, tier));
     groups.retain(|group| !group.rules.is_empty());
-    if tier == Tier::Slow {
-        groups.push(alerts::service_group(service, plans));
-    }
     RuleFile { groups }
 }
 
-/// The rules of one SLO in one tier, in the order in which they read each other.
-fn group(plan: &SloPlan, tier: Tier) -> Group {
+/// The recording rules of one SLO in one tier, in the order in which they read each other.
+pub(super) fn recordings(plan: &SloPlan, tier: Tier) -> Vec<Recording> {
     let rules = Rules { plan };
     let mut list = Vec::new();
     if tier == Tier::Fast {
@@ -49,7 +45,12 @@ fn group(plan: &SloPlan, tier: Tier) -> Group {
     if plan.budget_tier() == tier {
         rules.budget(&mut list);
     }
-    let mut list: Vec<Rule> = list.into_iter().map(Rule::Record).collect();
+    list
+}
+
+/// The rules of one SLO in one tier.
+fn group(plan: &SloPlan, tier: Tier) -> Group {
+    let mut list: Vec<Rule> = recordings(plan, tier).into_iter().map(Rule::Record).collect();
     list.extend(alerts::of(plan, tier).into_iter().map(Rule::Alert));
     Group {
         name: format!("burndown/{}/{}", plan.slo.service, plan.slo.name),
@@ -97,17 +98,17 @@ impl Rules<'_> {
         series(self.plan, record)
     }
 
-    /// Events since the last evaluation: total first, since bad is filled from it.
+    /// Events since the last evaluation: total first, since bad reads it.
     fn increments(&self, list: &mut Vec<Recording>) {
-        let Some(counters) = counters(self.plan) else { return };
-        let by = by(self.plan);
-        let timing = &self.plan.slo.rules;
-        let total = increments(&counters.total, &counters.total, counters.first_sample, &by, timing);
-        list.push(self.record(Record::TotalIncrease, total));
-        // No bad series at all means that nothing failed, so that a clean service has a budget.
-        let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(Record::TotalIncrease));
-        let bad = increments(&counters.bad, &counters.total, counters.first_sample, &by, timing);
-        list.push(self.record(Record::BadIncrease, bad.join_on(Operator::Or, &by, none)));
+        let Some(counted) = events::of(self.plan) else { return };
+        let (total, bad) = events::records(self.plan);
+        list.push(self.record(total, counted.total));
+        list.push(self.record(bad, counted.bad));
+        if let Budgeting::Timeslices { slice, target } = self.plan.slo.budgeting {
+            let slices = events::timeslices(self.plan, slice, target);
+            list.push(self.record(Record::TotalIncrease, slices.total));
+            list.push(self.record(Record::BadIncrease, slices.bad));
+        }
     }
 
     /// Whether the SLO records five-minute slices: for windows of more than six hours, and for queries, which have
@@ -122,9 +123,7 @@ impl Rules<'_> {
     fn slices(&self, list: &mut Vec<Recording>) {
         let (total, bad) = match &self.plan.slo.sli {
             Sli::Query { total, bad, .. } => (self.checked(&total.over(SLICE)), self.checked(&bad.over(SLICE))),
-            Sli::Probe { .. } | Sli::Events { .. } => {
-                (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease))
-            }
+            _ => (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease)),
         };
         list.push(self.record(Record::TotalIncrease5m, total));
         list.push(self.record(Record::BadIncrease5m, bad));
@@ -135,11 +134,11 @@ impl Rules<'_> {
     /// Increments are filled where they are recorded.
     fn filled(&self, bad: Expr, total: &Expr) -> Expr {
         match self.plan.slo.sli {
-            Sli::Probe { .. } | Sli::Events { .. } => bad,
             Sli::Query { .. } => {
                 let none = Expr::from(Decimal::ZERO).join(Operator::Multiply, total.clone());
                 bad.join_on(Operator::Or, &by(self.plan), none)
             }
+            _ => bad,
         }
     }
 
@@ -160,9 +159,13 @@ impl Rules<'_> {
         let tier = self.plan.budget_tier();
         let slices = if self.has_slices() { Record::TotalIncrease5m } else { Record::TotalIncrease };
         let in_use: Expr = self.series(slices).into();
-        let in_use = match self.plan.slo.sli.probe_interval() {
-            Some(every) => in_use.join(Operator::And, self.ran_lately(every, self.plan.interval(tier))),
-            None => in_use,
+        let in_use = match self.plan.slo.sli {
+            Sli::Probe { interval, .. } => {
+                in_use.join(Operator::And, self.ran_lately(interval, self.plan.interval(tier)))
+            }
+            // Without its bucket a histogram says nothing.
+            Sli::Latency { .. } => in_use.join(Operator::And, self.series(summands(tier).0)),
+            _ => in_use,
         };
         self.record(Record::ObservedAt, call("timestamp", [in_use]))
     }
@@ -339,33 +342,4 @@ fn ratio(bad: Expr, total: Expr) -> Expr {
 /// A window in days, as exact as a decimal gets.
 fn days(window: Duration) -> Decimal {
     (window.as_secs() / Decimal::from(86_400)).round_dp(10).normalize()
-}
-
-/// The counters of an SLO, if it is made of counters.
-pub(super) struct Counters {
-    /// Bad events.
-    pub bad: Selector,
-    /// All events.
-    pub total: Selector,
-    /// What the first sample of a series means.
-    pub first_sample: FirstSample,
-}
-
-/// The counters of an SLO, if it is made of counters.
-pub(super) fn counters(plan: &SloPlan) -> Option<Counters> {
-    match &plan.slo.sli {
-        Sli::Probe { probe, .. } => {
-            let select = |metric: Metric| {
-                let matchers = [(label::SERVICE, plan.slo.service.as_str()), (label::PROBE, probe.as_str())];
-                Selector::of(metric.name(), &matchers)
-            };
-            // The probe service shows every child at 0 before its first run, so nothing is ever born late.
-            let first_sample = FirstSample::Ignore;
-            Some(Counters { bad: select(Metric::ProbeFailures), total: select(Metric::ProbeAttempts), first_sample })
-        }
-        Sli::Events { bad, total, first_sample, .. } => {
-            Some(Counters { bad: bad.clone(), total: total.clone(), first_sample: *first_sample })
-        }
-        Sli::Query { .. } => None,
-    }
 }

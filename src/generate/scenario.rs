@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::rules::{by, counters, identity};
+use super::events::counters;
+use super::rules::{by, identity};
 use super::yaml::InputSeries;
 use crate::names::Record;
-use crate::promql::{Labels, quote};
+use crate::promql::{Labels, Selector, quote};
 use crate::slo::SloPlan;
 use crate::slo::window::Tier;
+use crate::spec::model::{Comparison, Condition, CounterPair, Sli};
 use crate::units::Duration;
 
 /// Events of every step: enough that every error ratio gives whole numbers.
@@ -78,19 +80,37 @@ impl<'a> Scenario<'a> {
         self.plan.interval(self.tier)
     }
 
-    /// The series: raw counters for the fast rules, increments or slices for the slow ones, error ratios where the
-    /// indicator is a query that only its own metrics could feed.
+    /// Whether a tier's rules can be fed so that they decide the budget.
+    pub(super) fn reaches_budget(plan: &SloPlan, tier: Tier) -> bool {
+        tier == Tier::Slow || Scenario::new(plan, tier).raw().is_some()
+    }
+
+    /// The series: those of the service itself for the fast rules, increments or slices for the slow ones. Where the
+    /// service's own series cannot be made up, the fast alerts are fed error ratios.
     pub(super) fn feed(&self) -> Feed {
-        let increments = [Record::TotalIncrease, Record::BadIncrease];
-        let slices = [Record::TotalIncrease5m, Record::BadIncrease5m];
-        let mut series = match (self.tier, counters(self.plan)) {
-            (Tier::Fast, Some(_)) => self.counters().unwrap_or_else(|| self.recorded(increments)),
-            (Tier::Fast, None) => Vec::new(),
-            (Tier::Slow, Some(_)) => self.recorded(increments),
-            (Tier::Slow, None) => self.recorded(slices),
+        let mut series = match (self.tier, &self.plan.slo.sli) {
+            (Tier::Fast, _) => self.raw().unwrap_or_default(),
+            (Tier::Slow, Sli::Query { .. }) => self.recorded([Record::TotalIncrease5m, Record::BadIncrease5m]),
+            (Tier::Slow, _) => self.recorded([Record::TotalIncrease, Record::BadIncrease]),
         };
-        series.extend(self.ratios());
+        series.extend(self.ratios(series.is_empty()));
         Feed { step: self.step(), series }
+    }
+
+    /// The series of the service itself, if examples of them can be found.
+    fn raw(&self) -> Option<Vec<InputSeries>> {
+        match &self.plan.slo.sli {
+            Sli::Probe { .. } | Sli::Events { .. } => self.counted(&counters(self.plan)?.pair),
+            Sli::Latency { count, bucket, .. } => {
+                self.counted(&CounterPair::GoodTotal { good: bucket.clone(), total: count.clone() })
+            }
+            Sli::Gauge { gauge, good, .. } => {
+                let (good, bad) = samples(*good);
+                Some(vec![self.sampled(gauge, good, bad)?])
+            }
+            Sli::Ratio { error, .. } => Some(vec![self.sampled(error, Decimal::ZERO, self.error)?]),
+            Sli::NativeLatency { .. } | Sli::Query { .. } => None,
+        }
     }
 
     /// Events and bad events of one step.
@@ -107,17 +127,41 @@ impl<'a> Scenario<'a> {
         }
     }
 
-    /// Counters as the service itself would show them, if examples of its series can be found.
-    fn counters(&self) -> Option<Vec<InputSeries>> {
-        let counters = counters(self.plan)?;
+    /// Two counters as the service itself would show them.
+    ///
+    /// Where one selects the other's series too, as `requests_total` does `requests_total{code="500"}`, a third series
+    /// holds what only the one counts.
+    fn counted(&self, pair: &CounterPair) -> Option<Vec<InputSeries>> {
         let (total, bad) = self.events();
-        let failing = self.grouped(counters.bad.example(None)?);
-        let bad_series = self.counter(&failing, |stage| if stage == Stage::Bad { bad } else { 0 });
-        let rest = self.grouped(counters.total.example(Some(&counters.bad))?);
-        let counted_twice = counters.total.selects(&failing);
-        let rest_series =
-            self.counter(&rest, |stage| total - if counted_twice && stage == Stage::Bad { bad } else { 0 });
-        (failing != rest).then(|| vec![rest_series, bad_series])
+        let bad_in = move |stage| if stage == Stage::Bad { bad } else { 0 };
+        let good_in = move |stage| total - bad_in(stage);
+        let (part, rest, in_part): (_, _, &dyn Fn(Stage) -> u64) = match pair {
+            CounterPair::BadTotal { bad, total } => (bad, total, &bad_in),
+            CounterPair::GoodTotal { good, total } => (good, total, &good_in),
+            CounterPair::GoodBad { good, bad } => {
+                let good = self.counter(&self.grouped(good.example(Some(bad))?), good_in);
+                return Some(vec![good, self.counter(&self.grouped(bad.example(None)?), bad_in)]);
+            }
+        };
+        let part_labels = self.grouped(part.example(None)?);
+        let is_counted_twice = rest.selects(&part_labels);
+        let rest_labels = self.grouped(rest.example(Some(part))?);
+        let in_rest = |stage| total - if is_counted_twice { in_part(stage) } else { 0 };
+        let series = vec![self.counter(&rest_labels, in_rest), self.counter(&part_labels, in_part)];
+        (part_labels != rest_labels).then_some(series)
+    }
+
+    /// A gauge with one value while all is good, and another while it is bad.
+    fn sampled(&self, gauge: &Selector, good: Decimal, bad: Decimal) -> Option<InputSeries> {
+        let mut values = good.to_string();
+        for (stage, steps) in &self.stages {
+            match stage {
+                Stage::Missing => write_missing(&mut values, *steps),
+                Stage::Good => write_constant(&mut values, good, *steps),
+                Stage::Bad => write_constant(&mut values, bad, *steps),
+            }
+        }
+        Some(InputSeries { series: series_text(&self.grouped(gauge.example(None)?)), values })
     }
 
     /// With the `by` labels set.
@@ -168,13 +212,21 @@ impl<'a> Scenario<'a> {
         format!("{}{{{}{groups}}}", record.name(), identity(self.plan))
     }
 
-    /// Error ratios that the rules under test do not record themselves: those of the other tier, and those of a query
-    /// in the fast tier. Each rises and falls as a sum over its window does.
-    fn ratios(&self) -> Vec<InputSeries> {
-        let fed = self.tier == Tier::Fast && counters(self.plan).is_none();
-        let recorded = if fed { BTreeSet::new() } else { self.plan.ratio_windows(self.tier) };
+    /// Error ratios that the rules under test do not record themselves: those of the other tier, and all where there is
+    /// nothing to record them from (`unfed`). Each rises and falls as a sum over its window does.
+    fn ratios(&self, unfed: bool) -> Vec<InputSeries> {
+        let recorded = if unfed { BTreeSet::new() } else { self.plan.ratio_windows(self.tier) };
         let read: BTreeSet<Duration> = self.plan.pairs_in(self.tier).flat_map(|pair| [pair.short, pair.long]).collect();
-        read.difference(&recorded).map(|window| self.ratio(*window)).collect()
+        let ratios = read.difference(&recorded).map(|window| self.ratio(*window));
+        let counted = read.iter().filter(|window| unfed && self.plan.counts_failures_over(self.tier, **window));
+        ratios.chain(counted.map(|window| self.failures(*window))).collect()
+    }
+
+    /// More bad events than any alert asks for.
+    fn failures(&self, window: Duration) -> InputSeries {
+        let steps: u64 = self.stages.iter().map(|(_, steps)| steps).sum();
+        let least = self.plan.slo.alerting.min_failures;
+        InputSeries { series: self.recorded_series(Record::BadSum(window)), values: format!("{least}+0x{steps}") }
     }
 
     fn ratio(&self, window: Duration) -> InputSeries {
@@ -199,9 +251,24 @@ fn write_run(out: &mut String, first: u64, by: u64, steps: u64) {
     let _ = write!(out, " {first}+{by}x{}", steps - 1);
 }
 
+/// `steps` samples of one value.
+fn write_constant(out: &mut String, value: Decimal, steps: u64) {
+    let _ = write!(out, " {value}+0x{}", steps - 1);
+}
+
 /// `steps` samples that are not there.
 fn write_missing(out: &mut String, steps: u64) {
     let _ = write!(out, " _x{steps}");
+}
+
+/// A good and a bad sample of a gauge.
+fn samples(condition: Option<Condition>) -> (Decimal, Decimal) {
+    let Some(Condition { comparison, bound }) = condition else { return (Decimal::ONE, Decimal::ZERO) };
+    let (above, below) = (bound + Decimal::ONE, bound - Decimal::ONE);
+    match comparison {
+        Comparison::Below | Comparison::AtMost => (below, above),
+        Comparison::Above | Comparison::AtLeast => (above, below),
+    }
 }
 
 /// A series as promtool reads it.

@@ -56,6 +56,8 @@ pub(super) struct Alerting {
     pub expr: Expr,
     #[serde(rename = "for", skip_serializing_if = "Duration::is_zero_ref", serialize_with = "display")]
     pub pending: Duration,
+    #[serde(skip_serializing_if = "Duration::is_zero_ref", serialize_with = "display")]
+    pub keep_firing_for: Duration,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
 }

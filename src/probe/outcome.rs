@@ -139,7 +139,7 @@ impl SkipReason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Overrun => "overrun",
+            Self::Overrun => crate::names::label::REASON_OVERRUN,
             Self::Internal => "internal",
         }
     }

@@ -15,6 +15,8 @@ const LINE: usize = 110;
 pub enum Expr {
     /// A number.
     Number(Decimal),
+    /// A string.
+    Text(String),
     /// A series selector with an optional range and offset.
     Series(Series),
     /// An expression over a range with a step, `(…)[1h:5m] offset 30s`.
@@ -77,15 +79,17 @@ pub enum Operator {
     Equal,
     Less,
     LessOrEqual,
+    LessBool,
+    LessOrEqualBool,
     Greater,
     GreaterOrEqual,
     GreaterBool,
     GreaterOrEqualBool,
-    EqualBool,
     Add,
     Subtract,
     Multiply,
     Divide,
+    Modulo,
 }
 
 impl Operator {
@@ -98,15 +102,17 @@ impl Operator {
             Self::Equal => "==",
             Self::Less => "<",
             Self::LessOrEqual => "<=",
+            Self::LessBool => "< bool",
+            Self::LessOrEqualBool => "<= bool",
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
             Self::GreaterBool => "> bool",
             Self::GreaterOrEqualBool => ">= bool",
-            Self::EqualBool => "== bool",
             Self::Add => "+",
             Self::Subtract => "-",
             Self::Multiply => "*",
             Self::Divide => "/",
+            Self::Modulo => "%",
         }
     }
 
@@ -118,13 +124,14 @@ impl Operator {
             Self::Equal
             | Self::Less
             | Self::LessOrEqual
+            | Self::LessBool
+            | Self::LessOrEqualBool
             | Self::Greater
             | Self::GreaterOrEqual
             | Self::GreaterBool
-            | Self::GreaterOrEqualBool
-            | Self::EqualBool => 3,
+            | Self::GreaterOrEqualBool => 3,
             Self::Add | Self::Subtract => 4,
-            Self::Multiply | Self::Divide => 5,
+            Self::Multiply | Self::Divide | Self::Modulo => 5,
         }
     }
 
@@ -224,6 +231,20 @@ impl Expr {
         Self::Binary { operator, on: Some(on.to_vec()), left: Box::new(self), right: Box::new(right.into()) }
     }
 
+    /// Calls `see` with the metric name of every series that is read, apart from those inside a checked query of a file.
+    pub fn each_metric(&self, see: &mut impl FnMut(&str)) {
+        match self {
+            Self::Number(_) | Self::Text(_) | Self::Checked(_) => {}
+            Self::Series(series) => see(series.selector.split('{').next().unwrap_or_default()),
+            Self::Subquery { inner, .. } | Self::Aggregate { inner, .. } => inner.each_metric(see),
+            Self::Call { arguments, .. } => arguments.iter().for_each(|argument| argument.each_metric(see)),
+            Self::Binary { left, right, .. } => {
+                left.each_metric(see);
+                right.each_metric(see);
+            }
+        }
+    }
+
     /// The expression as text: on one line where it is short, broken before its operators where not.
     #[must_use]
     pub fn print(&self) -> String {
@@ -284,6 +305,7 @@ impl Expr {
     fn write_flat(&self, out: &mut String) {
         match self {
             Self::Number(number) => push(out, number),
+            Self::Text(text) => out.push_str(&super::quote(text)),
             Self::Series(series) => write_series(out, series),
             Self::Subquery { inner, range, step, offset } => {
                 inner.write_flat_operand(out, 9);

@@ -5,6 +5,7 @@
 
 pub mod build;
 mod example;
+mod histogram;
 mod portable;
 mod query;
 mod selector;
@@ -12,6 +13,7 @@ mod selector;
 use promql_parser::parser::{self, Expr};
 
 pub use example::Labels;
+pub use histogram::Histogram;
 pub use query::Query;
 pub use selector::{Selector, quote};
 
@@ -41,6 +43,20 @@ pub enum PromqlError {
     /// It is valid, but not a plain selector such as `http_requests_total{job="api"}`.
     #[error("{0} where a plain selector is wanted")]
     NotASelector(&'static str),
+    /// One series of a histogram where the histogram is wanted.
+    #[error("`{name}` is one series of a histogram, where its base name is wanted")]
+    HistogramSeries {
+        /// The name of the series.
+        name: String,
+        /// The name without what it ends with.
+        base: String,
+    },
+    /// A histogram with a matcher on `le`.
+    #[error("a matcher on `le` stands where a whole histogram is wanted")]
+    HistogramBucket,
+    /// A histogram without a name before its braces.
+    #[error("the histogram has no name")]
+    HistogramNoName,
     /// A query without `$window`.
     #[error("the query has no `$window`")]
     NoWindow,
@@ -59,6 +75,9 @@ impl PromqlError {
             Self::NotASelector(_) => {
                 "write a metric name with matchers, as in `http_requests_total{job=\"api\"}`; the rules add ranges, rates and sums".to_owned()
             }
+            Self::HistogramSeries { base, .. } => format!("write `{base}`; the rules add `_count` and `_bucket`"),
+            Self::HistogramBucket => "remove it: the rules choose the bucket by `threshold`".to_owned(),
+            Self::HistogramNoName => "write its name before the braces, as in `http_request_duration_seconds{job=\"api\"}`".to_owned(),
             Self::NoWindow => "write `$window` where the range stands, as in `sum(rate(errors_total[$window]))`".to_owned(),
             Self::WrongType(_) => "write an expression such as `sum(rate(errors_total[$window]))`".to_owned(),
         }

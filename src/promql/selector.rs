@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use promql_parser::parser::Expr;
+use promql_parser::parser::{Expr, VectorSelector};
 
 use super::PromqlError;
 
@@ -27,21 +27,30 @@ impl Selector {
     /// [`PromqlError::Syntax`] for text that is not PromQL, [`PromqlError::NotASelector`] for PromQL that
     /// is more than a selector.
     pub fn parse(text: &str) -> Result<Self, PromqlError> {
-        let expression = super::parse(text)?;
-        let found = match &expression {
-            Expr::VectorSelector(selector) if selector.offset.is_some() => "an offset stands",
-            Expr::VectorSelector(selector) if selector.at.is_some() => "an `@` modifier stands",
-            Expr::VectorSelector(selector) if !selector.matchers.or_matchers.is_empty() => "an `or` of matchers stands",
-            Expr::VectorSelector(selector) => return Ok(Self { text: selector.to_string() }),
-            Expr::MatrixSelector(_) | Expr::Subquery(_) => "a range stands",
-            Expr::Call(_) => "a function call stands",
-            Expr::Aggregate(_) => "an aggregation stands",
-            Expr::NumberLiteral(_) => "a number stands",
-            Expr::StringLiteral(_) => "a string stands",
-            Expr::Unary(_) | Expr::Binary(_) | Expr::Paren(_) | Expr::Extension(_) => "an expression stands",
-        };
-        Err(PromqlError::NotASelector(found))
+        Ok(Self { text: plain(text)?.to_string() })
     }
+
+    /// A text that was put together from a selector that was read.
+    pub(super) fn checked(text: String) -> Self {
+        Self { text }
+    }
+}
+
+/// Reads a selector without range, offset, `@` and `or`.
+pub(super) fn plain(text: &str) -> Result<VectorSelector, PromqlError> {
+    let found = match super::parse(text)? {
+        Expr::VectorSelector(selector) if selector.offset.is_some() => "an offset stands",
+        Expr::VectorSelector(selector) if selector.at.is_some() => "an `@` modifier stands",
+        Expr::VectorSelector(selector) if !selector.matchers.or_matchers.is_empty() => "an `or` of matchers stands",
+        Expr::VectorSelector(selector) => return Ok(selector),
+        Expr::MatrixSelector(_) | Expr::Subquery(_) => "a range stands",
+        Expr::Call(_) => "a function call stands",
+        Expr::Aggregate(_) => "an aggregation stands",
+        Expr::NumberLiteral(_) => "a number stands",
+        Expr::StringLiteral(_) => "a string stands",
+        Expr::Unary(_) | Expr::Binary(_) | Expr::Paren(_) | Expr::Extension(_) => "an expression stands",
+    };
+    Err(PromqlError::NotASelector(found))
 }
 
 /// A label value in double quotes, as PromQL and Go read it.

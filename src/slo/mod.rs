@@ -3,6 +3,7 @@
 //! The same mathematics exists a second time as PromQL in [`crate::generate`]; the tests hold one against
 //! the other on the same histories.
 
+pub mod alerting;
 pub mod budget;
 pub mod burn;
 pub mod findings;

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use super::budget;
 use super::findings::{self, Finding};
 use super::window::{self, Dropped, Pair, Tier};
+use super::{alerting, budget};
 use crate::diag::Diagnostic;
-use crate::spec::model::{BudgetAmount, Fleet, Severity, Sli, Slo};
+use crate::names::Alert;
+use crate::spec::model::{BudgetAmount, Budgeting, Fleet, Severity, Sli, Slo};
 use crate::units::{Duration, Name};
 
 /// The plans of all SLOs, by service and SLO in order of their names.
@@ -98,14 +99,10 @@ impl SloPlan {
         self.pairs.iter().filter(move |pair| pair.tier() == tier && self.enabled(pair.severity))
     }
 
-    /// Whether alerts of that severity are generated.
+    /// Whether burn-rate alerts of that severity are generated.
     #[must_use]
     pub fn enabled(&self, severity: Severity) -> bool {
-        let alerting = &self.slo.alerting;
-        !match severity {
-            Severity::Page => alerting.page.disable,
-            Severity::Ticket => alerting.ticket.disable,
-        }
+        alerting::resolve(&self.slo, Alert::ErrorBudgetBurn, severity, Duration::ZERO).is_some()
     }
 
     /// The windows whose error ratio a tier records.
@@ -145,16 +142,12 @@ impl SloPlan {
     #[must_use]
     pub fn counts_failures(&self) -> bool {
         match self.slo.sli {
-            Sli::Probe { .. } | Sli::Events { .. } => true,
+            Sli::Probe { .. } | Sli::Events { .. } | Sli::Latency { .. } | Sli::Gauge { .. } => true,
+            Sli::NativeLatency { .. } | Sli::Ratio { .. } => {
+                matches!(self.slo.budgeting, Budgeting::Timeslices { .. })
+            }
             Sli::Query { .. } => false,
         }
-    }
-
-    /// Whether recorded counts of that tier decide the budget: those of a query come from its own metrics in the fast
-    /// tier.
-    #[must_use]
-    pub fn can_feed_budget(&self, tier: Tier) -> bool {
-        tier == Tier::Slow || self.counts_failures()
     }
 
     /// How old the newest slice of an SLO may be before the SLO is unknown.

@@ -11,8 +11,9 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use crate::diag::Span;
+use crate::names::Alert;
 use crate::promql::{Query, Selector};
-use crate::units::{Duration, LabelName, Name, Objective};
+use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
 /// Everything that a set of files says, services in order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,7 +72,7 @@ pub struct Slo {
     pub name: Name,
     /// What it promises, in the file's words.
     pub description: Option<String>,
-    /// Labels of the file, on `slo_info` and on every alert.
+    /// Labels of the file and on top of them its own, on `slo_info` and on every alert.
     pub labels: BTreeMap<LabelName, String>,
     /// The promise.
     pub objective: Objective,
@@ -79,6 +80,8 @@ pub struct Slo {
     pub window: Duration,
     /// What is counted.
     pub sli: Sli,
+    /// What the objective is a share of: events, or slices of time.
+    pub budgeting: Budgeting,
     /// How often and how late the rules look.
     pub rules: RuleTiming,
     /// The burn-rate alerts.
@@ -107,14 +110,50 @@ pub enum Sli {
     },
     /// Counters that Prometheus already has.
     Events {
-        /// Counter series of the bad events.
-        bad: Selector,
-        /// Counter series of all events.
-        total: Selector,
+        /// The two counters that are there.
+        counters: CounterPair,
         /// Labels that split the SLO into groups with a budget each.
         by: Vec<LabelName>,
         /// Whether a series born on a known target counts from zero.
         first_sample: FirstSample,
+    },
+    /// A classic histogram: what is not in the bucket up to the threshold is bad.
+    Latency {
+        /// Series of all events, `NAME_count`.
+        count: Selector,
+        /// Series of the good events, `NAME_bucket` with each form of `le` that stands for the threshold.
+        bucket: Selector,
+        /// The longest good duration in seconds.
+        threshold: Decimal,
+        /// Labels that split the SLO into groups with a budget each.
+        by: Vec<LabelName>,
+        /// Whether a series born on a known target counts from zero.
+        first_sample: FirstSample,
+    },
+    /// A native histogram: what is above the threshold is bad.
+    NativeLatency {
+        /// Series of the histogram.
+        histogram: Selector,
+        /// The longest good duration in seconds.
+        threshold: Decimal,
+        /// Labels that split the SLO into groups with a budget each.
+        by: Vec<LabelName>,
+    },
+    /// A gauge, each sample of which is one event.
+    Gauge {
+        /// Series of the gauge.
+        gauge: Selector,
+        /// When a sample is good. Without it, a sample is 0 or 1, and 1 is good.
+        good: Option<Condition>,
+        /// Labels that split the SLO into groups with a budget each.
+        by: Vec<LabelName>,
+    },
+    /// An error ratio that exists already, weighted by time.
+    Ratio {
+        /// Series of the ratio, from 0 to 1.
+        error: Selector,
+        /// Labels that split the SLO into groups with a budget each.
+        by: Vec<LabelName>,
     },
     /// PromQL with `$window`.
     Query {
@@ -133,7 +172,12 @@ impl Sli {
     pub fn by(&self) -> &[LabelName] {
         match self {
             Self::Probe { .. } => &[],
-            Self::Events { by, .. } | Self::Query { by, .. } => by,
+            Self::Events { by, .. }
+            | Self::Latency { by, .. }
+            | Self::NativeLatency { by, .. }
+            | Self::Gauge { by, .. }
+            | Self::Ratio { by, .. }
+            | Self::Query { by, .. } => by,
         }
     }
 
@@ -142,9 +186,77 @@ impl Sli {
     pub const fn probe_interval(&self) -> Option<Duration> {
         match self {
             Self::Probe { interval, .. } => Some(*interval),
-            Self::Events { .. } | Self::Query { .. } => None,
+            Self::Events { .. }
+            | Self::Latency { .. }
+            | Self::NativeLatency { .. }
+            | Self::Gauge { .. }
+            | Self::Ratio { .. }
+            | Self::Query { .. } => None,
         }
     }
+}
+
+/// Two counters, from which good, bad and all events follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CounterPair {
+    /// Bad events and all events.
+    BadTotal {
+        /// Counter series of the bad events.
+        bad: Selector,
+        /// Counter series of all events.
+        total: Selector,
+    },
+    /// Good events and all events.
+    GoodTotal {
+        /// Counter series of the good events.
+        good: Selector,
+        /// Counter series of all events.
+        total: Selector,
+    },
+    /// Good events and bad events.
+    GoodBad {
+        /// Counter series of the good events.
+        good: Selector,
+        /// Counter series of the bad events.
+        bad: Selector,
+    },
+}
+
+/// When a sample of a gauge is good: `sample comparison bound`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// How the sample compares.
+    pub comparison: Comparison,
+    /// With what.
+    pub bound: Decimal,
+}
+
+/// How a sample compares with a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`.
+    Below,
+    /// `<=`.
+    AtMost,
+    /// `>`.
+    Above,
+    /// `>=`.
+    AtLeast,
+}
+
+/// What the objective is a share of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Budgeting {
+    /// Events: 99.9 % of them are good.
+    #[default]
+    Occurrences,
+    /// Slices of time: 99.9 % of them are good. Never with a query, which has no increments.
+    Timeslices {
+        /// The length of a slice, a multiple of the rule interval that fills five minutes evenly.
+        slice: Duration,
+        /// The share of good events, above 0 and up to 1, that makes a slice good.
+        target: Decimal,
+    },
 }
 
 /// What the first sample of a series on a known target means.
@@ -174,7 +286,7 @@ impl Default for RuleTiming {
     }
 }
 
-/// How the burn-rate alerts of an SLO behave.
+/// How the alerts of an SLO behave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alerting {
     /// Bad events in the long window below which no burn-rate alert fires, at least 1.
@@ -185,19 +297,46 @@ pub struct Alerting {
     pub page: AlertMeta,
     /// What tickets carry.
     pub ticket: AlertMeta,
+    /// Where people read what to do, the annotation `runbook_url`.
+    pub runbook: Option<url::Url>,
+    /// What the file says of single alerts, on top of what it says of their severity. What it says of an alert of
+    /// the whole service ([`Alert::is_of_service`]) stands in every SLO of the service.
+    pub alerts: BTreeMap<Alert, AlertRule>,
 }
 
-/// Labels and annotations of the file for one severity.
+/// What the file says of all alerts of one severity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertMeta {
+    /// The value of the label `severity`, which also stands among the labels if the file renames it.
+    pub severity: String,
+    /// The rest.
+    pub options: AlertOptions,
+}
+
+/// What the file says of one alert.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertRule {
+    /// Its name, if it has another than usual.
+    pub name: Option<AlertName>,
+    /// Whom it calls, if not whom it usually does.
+    pub severity: Option<Severity>,
+    /// The rest.
+    pub options: AlertOptions,
+}
+
+/// What a file may say of alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertOptions {
     /// Whether these alerts are left out.
     pub disable: bool,
-    /// Labels, `severity` among them if the file renames it.
+    /// Labels.
     pub labels: BTreeMap<LabelName, String>,
-    /// The value of the label `severity`.
-    pub severity: String,
-    /// Annotations, which are Prometheus templates.
+    /// Annotations, which are Prometheus templates that Prometheus accepts.
     pub annotations: BTreeMap<LabelName, String>,
+    /// How long the condition lasts before the alert fires, if not as long as usual.
+    pub pending: Option<Duration>,
+    /// How long the alert goes on firing after the condition ended.
+    pub keep_firing_for: Option<Duration>,
 }
 
 /// Whom an alert calls.

@@ -38,6 +38,7 @@ complaint_from!(
     units::ObjectiveError,
     units::NameError,
     units::LabelNameError,
+    units::AlertNameError,
     units::ByteSizeError,
     PromqlError
 );
@@ -331,6 +332,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidStatus => "not a status",
         Code::InvalidHeader => "cannot be sent",
         Code::InvalidLabel => "not a label name",
+        Code::InvalidTemplate => "not a template",
         _ => "refused",
     }
 }

@@ -10,6 +10,6 @@ mod objective;
 mod size;
 
 pub use duration::{Duration, DurationError};
-pub use name::{LabelName, LabelNameError, Name, NameError};
+pub use name::{AlertName, AlertNameError, LabelName, LabelNameError, Name, NameError};
 pub use objective::{Objective, ObjectiveError};
 pub use size::{ByteSize, ByteSizeError};

@@ -1,4 +1,4 @@
-//! Names of services, SLOs, probes and steps, and Prometheus label names.
+//! Names of services, SLOs, probes and steps, and the names of Prometheus labels and alerts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -127,9 +127,7 @@ impl FromStr for LabelName {
     type Err = LabelNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut characters = text.chars();
-        let first_fits = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if !first_fits || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        if !is_identifier(text) {
             return Err(LabelNameError::Malformed(text.to_owned()));
         }
         if text.starts_with("__") {
@@ -149,6 +147,58 @@ impl fmt::Debug for LabelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
+}
+
+/// The name of an alert: `[a-zA-Z_][a-zA-Z0-9_]*`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlertName(Box<str>);
+
+/// A text is not the name of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the name of an alert")]
+pub struct AlertNameError(String);
+
+impl AlertNameError {
+    /// What would be right, as one line of help.
+    #[must_use]
+    pub fn help(&self) -> String {
+        "names of alerts are letters, digits and `_`, and do not start with a digit, as in `BudgetBurnsFast`".to_owned()
+    }
+}
+
+impl AlertName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AlertName {
+    type Err = AlertNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_identifier(text) { Ok(Self(text.into())) } else { Err(AlertNameError(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for AlertName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AlertName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Whether a text is `[a-zA-Z_][a-zA-Z0-9_]*`.
+fn is_identifier(text: &str) -> bool {
+    let mut characters = text.chars();
+    let first_fits = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    first_fits && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub(crate) mod alertmanager;
 pub(crate) mod amtool;
+pub(crate) mod backfill;
 pub(crate) mod burndown;
 pub(crate) mod counting_target;
 pub(crate) mod http;
@@ -13,6 +14,7 @@ pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
+pub(crate) mod random;
 pub(crate) mod target;
 pub(crate) mod wait;
 pub(crate) mod webhook;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -71,6 +71,41 @@ impl Prometheus {
         prometheus
     }
 
+    /// Starts it over a directory of blocks that holds the past, with nothing to scrape.
+    pub(crate) fn over(data: &Path) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("prometheus.yml");
+        fs::write(&file, configuration(&Setup::default())).expect("the configuration");
+        let address = port::free();
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", data.display()))
+            // The past stays, however old it is.
+            .arg("--storage.tsdb.retention.time=100y")
+            .arg("--query.timeout=10m")
+            .arg(format!("--web.listen-address={address}"));
+        let process = Process::start(&mut command, "the Debian package prometheus");
+        let mut prometheus = Self { address, process, _directory: directory };
+        prometheus.process.wait_until("Prometheus is ready", Duration::from_secs(60), || {
+            http::get(address, "/-/ready", &[]).ok().filter(|answer| answer.status == 200)
+        });
+        prometheus
+    }
+
+    /// Stops it in good order.
+    pub(crate) fn stop(mut self) {
+        self.process.signal(rustix::process::Signal::TERM);
+        self.process.wait(Duration::from_secs(60));
+    }
+
+    /// What an expression gives at a time.
+    #[track_caller]
+    pub(crate) fn query_at(&self, expression: &str, time: i64) -> Vec<Sample> {
+        let data = self.api(&format!("/api/v1/query?query={}&time={time}", http::encode(expression)));
+        samples(&data, expression)
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -88,13 +123,7 @@ impl Prometheus {
     #[track_caller]
     pub(crate) fn query(&self, expression: &str) -> Vec<Sample> {
         let data = self.api(&format!("/api/v1/query?query={}", http::encode(expression)));
-        assert_eq!(data["resultType"], "vector", "{expression}");
-        let results = data["result"].as_array().expect("an array of samples");
-        let sample = |result: &Value| {
-            let (time, value) = point(&result["value"]);
-            Sample { labels: labels(&result["metric"]), time, value }
-        };
-        results.iter().map(sample).collect()
+        samples(&data, expression)
     }
 
     /// The one value that an expression gives now, if there is one.
@@ -156,6 +185,17 @@ fn series(data: &Value) -> Vec<Series> {
         points: result["values"].as_array().expect("an array of points").iter().map(point).collect(),
     };
     results.iter().map(series).collect()
+}
+
+#[track_caller]
+fn samples(data: &Value, expression: &str) -> Vec<Sample> {
+    assert_eq!(data["resultType"], "vector", "{expression}");
+    let results = data["result"].as_array().expect("an array of samples");
+    let sample = |result: &Value| {
+        let (time, value) = point(&result["value"]);
+        Sample { labels: labels(&result["metric"]), time, value }
+    };
+    results.iter().map(sample).collect()
 }
 
 fn labels(metric: &Value) -> BTreeMap<String, String> {

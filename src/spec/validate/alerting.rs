@@ -1,4 +1,4 @@
-//! `alerting`: how burn-rate alerts behave. A file sets it for all its SLOs, and each SLO may override it field
+//! `alerting`: how alerts behave and what they carry. A file sets it for all its SLOs, and each SLO may override it field
 //! by field.
 
 use std::collections::BTreeMap;
@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::diag::{Code, Diagnostic, Span};
-use crate::names::label;
-use crate::units::{Duration, LabelName};
+use crate::names::{Alert, label};
+use crate::units::{AlertName, Duration, LabelName};
 
-use super::super::model::{AlertMeta, Alerting, BurnSpeed, RuleTiming, Severity, WindowPair};
+use super::super::model::{AlertMeta, AlertOptions, AlertRule, Alerting, BurnSpeed, RuleTiming, Severity, WindowPair};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Fields, Reader, quoted};
 use super::{gate, labels};
@@ -24,25 +24,65 @@ const SLICE: Duration = Duration::from_mins(5);
 /// How many bad events an alert needs unless the file says otherwise.
 const MIN_FAILURES: u64 = 2;
 
+/// What the keys of `alerts` stand for.
+const ALERTS: [(&str, Alert); 9] = [
+    ("burn", Alert::ErrorBudgetBurn),
+    ("exhausted", Alert::ErrorBudgetExhausted),
+    ("data_missing", Alert::SliDataMissing),
+    ("gate_closed", Alert::DeployGateClosed),
+    ("rules_failing", Alert::SloRulesFailing),
+    ("watchdog", Alert::Watchdog),
+    ("prober_down", Alert::ProberDown),
+    ("probe_overrun", Alert::ProbeOverrun),
+    ("certificate_expiring", Alert::CertificateExpiring),
+];
+
+/// Whom an alert calls.
+const SEVERITIES: [(&str, Severity); 2] = [("page", Severity::Page), ("ticket", Severity::Ticket)];
+
+/// Who sets how alerts behave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// A file, for all its SLOs.
+    File,
+    /// One SLO.
+    Slo,
+}
+
 /// What one place of a file says about alerting.
 #[derive(Clone, Default)]
 pub(super) struct Draft {
     min_failures: Option<u64>,
     windows: Option<(Vec<WindowPair>, Span)>,
-    page: MetaDraft,
-    ticket: MetaDraft,
+    page: OptionsDraft,
+    ticket: OptionsDraft,
+    runbook: Option<url::Url>,
+    alerts: BTreeMap<Alert, RuleDraft>,
 }
 
+/// What one place of a file says about some alerts.
 #[derive(Clone, Default)]
-struct MetaDraft {
+struct OptionsDraft {
     disable: Option<bool>,
     labels: Option<BTreeMap<LabelName, String>>,
     annotations: Option<BTreeMap<LabelName, String>>,
+    pending: Option<Duration>,
+    keep_firing_for: Option<Duration>,
+}
+
+/// What one place of a file says about one kind of alert.
+#[derive(Clone)]
+struct RuleDraft {
+    name: Option<AlertName>,
+    severity: Option<Severity>,
+    options: OptionsDraft,
+    span: Span,
 }
 
 /// Reads how alerts behave.
-pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Draft {
-    let Some(fields) = reader.fields(node, "`alerting`", &["min_failures", "windows", "page", "ticket"]) else {
+pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>, scope: Scope) -> Draft {
+    let keys = ["min_failures", "windows", "page", "ticket", "runbook", "alerts"];
+    let Some(fields) = reader.fields(node, "`alerting`", &keys) else {
         return Draft::default();
     };
     Draft {
@@ -52,8 +92,10 @@ pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) 
             let pairs = reader.each(nodes, |reader, node| pair(reader, node, rules))?;
             Some((pairs, fields.key_span("windows").unwrap_or(node.span)))
         }),
-        page: fields.get("page").and_then(|node| meta(reader, node, "`page`")).unwrap_or_default(),
-        ticket: fields.get("ticket").and_then(|node| meta(reader, node, "`ticket`")).unwrap_or_default(),
+        page: fields.get("page").and_then(|node| of_severity(reader, node, "`page`")).unwrap_or_default(),
+        ticket: fields.get("ticket").and_then(|node| of_severity(reader, node, "`ticket`")).unwrap_or_default(),
+        runbook: fields.get("runbook").and_then(|node| runbook(reader, node)),
+        alerts: fields.get("alerts").and_then(|node| alerts(reader, node, scope)).unwrap_or_default(),
     }
 }
 
@@ -71,18 +113,51 @@ pub(super) fn combine(reader: &mut Reader, file: &Draft, slo: &Draft, window: Du
         windows: windows.map(|(pairs, _)| pairs.clone()),
         page: combine_meta(&file.page, &slo.page, "page"),
         ticket: combine_meta(&file.ticket, &slo.ticket, "ticket"),
+        runbook: slo.runbook.as_ref().or(file.runbook.as_ref()).cloned(),
+        alerts: combine_alerts(&file.alerts, &slo.alerts),
     };
     (alerting, windows.map(|(_, span)| *span))
 }
 
-fn combine_meta(file: &MetaDraft, slo: &MetaDraft, severity: &str) -> AlertMeta {
-    let labels = slo.labels.as_ref().or(file.labels.as_ref()).cloned().unwrap_or_default();
-    let renamed = labels.iter().find(|(name, _)| name.as_str() == label::SEVERITY).map(|(_, value)| value.clone());
-    AlertMeta {
+fn combine_meta(file: &OptionsDraft, slo: &OptionsDraft, severity: &str) -> AlertMeta {
+    let options = combine_options(file, slo);
+    let mut labels = options.labels.iter();
+    let renamed = labels.find(|(name, _)| name.as_str() == label::SEVERITY).map(|(_, value)| value.clone());
+    AlertMeta { severity: renamed.unwrap_or_else(|| severity.to_owned()), options }
+}
+
+fn combine_options(file: &OptionsDraft, slo: &OptionsDraft) -> AlertOptions {
+    AlertOptions {
         disable: slo.disable.or(file.disable).unwrap_or_default(),
-        severity: renamed.unwrap_or_else(|| severity.to_owned()),
-        labels,
+        labels: slo.labels.as_ref().or(file.labels.as_ref()).cloned().unwrap_or_default(),
         annotations: slo.annotations.as_ref().or(file.annotations.as_ref()).cloned().unwrap_or_default(),
+        pending: slo.pending.or(file.pending),
+        keep_firing_for: slo.keep_firing_for.or(file.keep_firing_for),
+    }
+}
+
+/// The alerts of an SLO that its file or itself mentions; those of the service come later.
+fn combine_alerts(file: &BTreeMap<Alert, RuleDraft>, slo: &BTreeMap<Alert, RuleDraft>) -> BTreeMap<Alert, AlertRule> {
+    let of_slo = ALERTS.iter().map(|(_, alert)| *alert).filter(|alert| !alert.is_of_service());
+    let combined = of_slo.filter_map(|alert| Some((alert, combine_rule(file.get(&alert), slo.get(&alert))?)));
+    combined.collect()
+}
+
+fn combine_rule(file: Option<&RuleDraft>, slo: Option<&RuleDraft>) -> Option<AlertRule> {
+    let none = OptionsDraft::default();
+    file.or(slo)?;
+    Some(AlertRule {
+        name: slo.and_then(|rule| rule.name.clone()).or_else(|| file.and_then(|rule| rule.name.clone())),
+        severity: slo.and_then(|rule| rule.severity).or_else(|| file.and_then(|rule| rule.severity)),
+        options: combine_options(file.map_or(&none, |rule| &rule.options), slo.map_or(&none, |rule| &rule.options)),
+    })
+}
+
+impl Draft {
+    /// What a file says of the alerts of its whole service, each with its place.
+    pub(super) fn of_service(&self) -> impl Iterator<Item = (Alert, AlertRule, Span)> + '_ {
+        let of_service = self.alerts.iter().filter(|(alert, _)| alert.is_of_service());
+        of_service.filter_map(|(alert, draft)| Some((*alert, combine_rule(Some(draft), None)?, draft.span)))
     }
 }
 
@@ -95,20 +170,91 @@ fn min_failures(reader: &mut Reader, node: &Node) -> Option<u64> {
     reader.accept(node.span, Code::InvalidNumber, read)
 }
 
-fn meta(reader: &mut Reader, node: &Node, what: &'static str) -> Option<MetaDraft> {
-    let fields = reader.fields(node, what, &["labels", "annotations", "disable"])?;
-    Some(MetaDraft {
+/// What a file may say of all alerts of one severity.
+fn of_severity(reader: &mut Reader, node: &Node, what: &'static str) -> Option<OptionsDraft> {
+    let fields = reader.fields(node, what, &["labels", "annotations", "disable", "for", "keep_firing_for"])?;
+    Some(options(reader, &fields, labels::of_severity))
+}
+
+fn options(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    labels: fn(&mut Reader, &Node) -> Option<BTreeMap<LabelName, String>>,
+) -> OptionsDraft {
+    OptionsDraft {
         disable: fields.get("disable").and_then(|node| reader.flag(node, "`disable`")),
-        labels: fields.get("labels").and_then(|node| labels::of_alerts(reader, node)),
+        labels: fields.get("labels").and_then(|node| labels(reader, node)),
         annotations: fields.get("annotations").and_then(|node| labels::annotations(reader, node)),
+        pending: fields.get("for").and_then(|node| reader.duration(node, "`for`")),
+        keep_firing_for: fields.get("keep_firing_for").and_then(|node| reader.duration(node, "`keep_firing_for`")),
+    }
+}
+
+/// What a file says of single alerts.
+fn alerts(reader: &mut Reader, node: &Node, scope: Scope) -> Option<BTreeMap<Alert, RuleDraft>> {
+    let fields = reader.fields(node, "`alerts`", &ALERTS.map(|(word, _)| word))?;
+    let mut found = BTreeMap::new();
+    for (word, alert) in ALERTS {
+        let (Some(node), Some(span)) = (fields.get(word), fields.key_span(word)) else { continue };
+        if scope == Scope::Slo && alert.is_of_service() {
+            let message = format!("`{word}` is an alert of the whole service");
+            let problem = Diagnostic::new(Code::ServiceAlert, message).at(span, "set for one SLO");
+            reader.report(problem.help("set it under the `alerting` of the file"));
+            continue;
+        }
+        found.extend(alert_rule(reader, node, alert, span).map(|rule| (alert, rule)));
+    }
+    report_taken(reader, &found);
+    Some(found)
+}
+
+/// Reports each alert that is given the name of another one.
+fn report_taken(reader: &mut Reader, rules: &BTreeMap<Alert, RuleDraft>) {
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    for (alert, rule) in rules {
+        let Some(name) = &rule.name else { continue };
+        let is_usual = Alert::ALL.iter().any(|other| other != alert && other.name() == name.as_str());
+        let other = names.insert(name.to_string(), rule.span);
+        if is_usual || other.is_some() {
+            let problem = Diagnostic::new(Code::DuplicateName, format!("`{name}` is the name of another alert"));
+            let problem = problem.at(rule.span, "taken");
+            let problem = other.into_iter().fold(problem, |problem, span| problem.also(span, "by this one"));
+            reader.report(problem.help("give each alert a name of its own, so that it can be routed and silenced"));
+        }
+    }
+}
+
+fn alert_rule(reader: &mut Reader, node: &Node, alert: Alert, span: Span) -> Option<RuleDraft> {
+    let mut keys = vec!["name", "labels", "annotations", "disable", "for", "keep_firing_for"];
+    // Whom a burn-rate alert calls is said by its window pair.
+    if alert != Alert::ErrorBudgetBurn {
+        keys.push("severity");
+    }
+    let fields = reader.fields(node, "the alert", &keys)?;
+    Some(RuleDraft {
+        name: fields.get("name").and_then(|node| reader.word(node, "the name of an alert", Code::InvalidName)),
+        severity: fields.get("severity").and_then(|node| reader.choice(node, "`severity`", &SEVERITIES)),
+        options: options(reader, &fields, labels::plain),
+        span,
     })
+}
+
+/// Where people read what to do.
+fn runbook(reader: &mut Reader, node: &Node) -> Option<url::Url> {
+    let text = reader.text(node, "`runbook`")?;
+    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    if url.is_none() {
+        let message = format!("{} is not a web address", quoted(text));
+        let problem = Diagnostic::new(Code::InvalidUrl, message).at(node.span, "not a web address");
+        reader.report(problem.help("write an address such as `https://wiki.example.com/runbooks/checkout`"));
+    }
+    url
 }
 
 fn pair(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Option<WindowPair> {
     let fields = reader.fields(node, "a window pair", &["severity", "long", "short", "factor", "budget"])?;
-    let words = [("page", Severity::Page), ("ticket", Severity::Ticket)];
     let severity =
-        reader.require(&fields, "severity").and_then(|node| reader.choice(node, "the severity of a pair", &words));
+        reader.require(&fields, "severity").and_then(|node| reader.choice(node, "the severity of a pair", &SEVERITIES));
     let long = window(reader, &fields, "long", rules);
     let short = window(reader, &fields, "short", rules);
     let speed = speed(reader, &fields);

@@ -8,23 +8,27 @@ use crate::units::LabelName;
 
 use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Reader, quoted};
+use super::template;
 
-/// The labels of a file, on `slo_info` and on every alert.
-pub(super) fn of_file(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
+/// Labels of a file, an SLO or an alert.
+pub(super) fn plain(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
     let entries = reader.entries(node, "`labels`")?;
     Some(collect(reader, entries, |reader, entry, name| is_label(reader, entry, name, &[])))
 }
 
-/// The labels of one kind of alert, which may rename their severity.
-pub(super) fn of_alerts(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
+/// The labels of all alerts of one severity, which may rename it.
+pub(super) fn of_severity(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
     let entries = reader.entries(node, "`labels`")?;
     Some(collect(reader, entries, |reader, entry, name| is_label(reader, entry, name, &[label::SEVERITY])))
 }
 
-/// Annotations of one kind of alert.
+/// Annotations of some alerts.
 pub(super) fn annotations(reader: &mut Reader, node: &Node) -> Option<BTreeMap<LabelName, String>> {
     let entries = reader.entries(node, "`annotations`")?;
-    Some(collect(reader, entries, |_, _, _| true))
+    Some(collect(reader, entries, |reader, entry, _| match &entry.value.value {
+        Value::Scalar(text) => reader.accept(entry.value.span, Code::InvalidTemplate, template::check(text)).is_some(),
+        _ => true,
+    }))
 }
 
 fn collect(

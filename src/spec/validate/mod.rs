@@ -4,6 +4,7 @@
 //! and probes are looked up across all of them: probes are read first, then SLOs. No mathematics here.
 
 mod alerting;
+mod budgeting;
 mod calendar;
 mod gate;
 mod http;
@@ -13,20 +14,24 @@ mod names;
 mod probe;
 mod rules;
 mod secret;
+mod sli;
 mod slo;
+mod template;
 
 use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Span};
+use crate::names::Alert;
 use crate::units::{Duration, LabelName, Name};
 
+use self::alerting::Scope;
 use self::names::{Catalog, Kind};
-use super::model::{Fleet, RuleTiming, Service};
+use super::model::{Budgeting, Fleet, RuleTiming, Service};
 use super::raw::Node;
 use super::read::{Fields, Reader, quoted};
 
 /// The keys of a file.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "version",
     "service",
     "labels",
@@ -35,6 +40,7 @@ const KEYS: [&str; 11] = [
     "slos",
     "gate",
     "rules",
+    "budgeting",
     "alerting",
     "changes",
     "working_hours",
@@ -52,6 +58,7 @@ struct File<'a> {
     window: Option<(Duration, Span)>,
     /// How the rules look; nothing if that could not be read.
     rules: Option<RuleTiming>,
+    budgeting: Option<(Budgeting, Span)>,
     gate: gate::Draft,
     alerting: alerting::Draft,
 }
@@ -69,6 +76,7 @@ pub(super) fn fleet(trees: &[Node]) -> (Fleet, Vec<Diagnostic>) {
     for file in &files {
         slos(&mut reader, file, &mut catalog, &mut fleet);
     }
+    service_alerts(&mut reader, &files, &mut fleet);
     catalog.report_unused(&mut reader);
     (fleet, reader.problems)
 }
@@ -80,17 +88,39 @@ pub(super) fn exposed_secrets(tree: &Node) -> Vec<Span> {
     found
 }
 
+/// Gives what a file says of the alerts of its whole service to every SLO of the service.
+fn service_alerts(reader: &mut Reader, files: &[File<'_>], fleet: &mut Fleet) {
+    let mut set: BTreeMap<(&Name, Alert), Span> = BTreeMap::new();
+    for file in files {
+        let Some(name) = &file.service else { continue };
+        for (alert, rule, span) in file.alerting.of_service() {
+            if let Some(first) = set.get(&(name, alert)) {
+                let message = format!("an alert of the service `{name}` is set twice");
+                let problem = Diagnostic::new(Code::ServiceAlert, message).at(span, "again here");
+                reader.report(problem.also(*first, "first here").help("keep it in one of the service's files"));
+                continue;
+            }
+            set.insert((name, alert), span);
+            for slo in fleet.services.get_mut(name).into_iter().flat_map(|service| service.slos.values_mut()) {
+                slo.alerting.alerts.insert(alert, rule.clone());
+            }
+        }
+    }
+}
+
 /// Reads what a file says for all its SLOs.
 fn file<'a>(reader: &mut Reader, tree: &'a Node) -> Option<File<'a>> {
     let fields = reader.fields(tree, "an SLO file", &KEYS)?;
     version(reader, &fields);
     let service = reader.require(&fields, "service").and_then(|node| reader.name(node, "the name of a service"));
-    let labels = fields.get("labels").and_then(|node| labels::of_file(reader, node)).unwrap_or_default();
+    let labels = fields.get("labels").and_then(|node| labels::plain(reader, node)).unwrap_or_default();
     let window = fields.get("window").and_then(|node| slo::window(reader, node));
     let rules = fields.get("rules").map_or(Some(RuleTiming::default()), |node| rules::read(reader, node));
+    let budgeting = fields.get("budgeting").and_then(|node| budgeting::read(reader, node, rules));
     let gate = fields.get("gate").map(|node| gate::read(reader, node)).unwrap_or_default();
-    let alerting = fields.get("alerting").map(|node| alerting::read(reader, node, rules)).unwrap_or_default();
-    Some(File { fields, service, labels, window, rules, gate, alerting })
+    let alerting =
+        fields.get("alerting").map(|node| alerting::read(reader, node, rules, Scope::File)).unwrap_or_default();
+    Some(File { fields, service, labels, window, rules, budgeting, gate, alerting })
 }
 
 fn version(reader: &mut Reader, fields: &Fields<'_>) {

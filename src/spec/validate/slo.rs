@@ -1,16 +1,20 @@
-//! An SLO: its promise, its window, and what is counted.
+//! An SLO: its promise, its window, and what it sets for itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Code, Diagnostic, Span};
-use crate::promql::{PromqlError, Query, Selector};
 use crate::units::{Duration, LabelName, Objective};
 
-use super::super::model::{Alerting, FirstSample, Sli, Slo};
+use super::super::model::{Alerting, Budgeting, Sli, Slo};
 use super::super::raw::Node;
-use super::super::read::{Complaint, Fields, Reader};
+use super::super::read::{Fields, Reader};
+use super::alerting::Scope;
 use super::names::{Catalog, Kind};
-use super::{File, alerting, gate, labels};
+use super::{File, alerting, budgeting, gate, labels, sli};
+
+/// The keys of an SLO.
+const KEYS: [&str; 9] =
+    ["name", "description", "labels", "objective", "window", "sli", "budgeting", "alerting", "gate"];
 
 /// The window of an SLO whose file says none.
 const WINDOW: Duration = Duration::from_days(30);
@@ -23,8 +27,7 @@ const SLICE: Duration = Duration::from_mins(5);
 
 /// Reads an SLO of a file.
 pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &mut Catalog) -> Option<Slo> {
-    let keys = ["name", "description", "objective", "window", "sli", "alerting", "gate"];
-    let fields = reader.fields(node, "an SLO", &keys)?;
+    let fields = reader.fields(node, "an SLO", &KEYS)?;
     let service = file.service.as_ref();
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of an SLO"));
@@ -37,23 +40,28 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
         Some((objective, node.span))
     });
     let window = fields.get("window").and_then(|node| window(reader, node)).or(file.window);
-    let sli = reader.require(&fields, "sli").and_then(|node| sli(reader, node, file, catalog));
+    let sli = reader.require(&fields, "sli").and_then(|node| sli::read(reader, node, file, catalog));
+    let budgeting = budgeting(reader, &fields, file, sli.as_ref().map(|(sli, _)| sli));
+    let mut labels = file.labels.clone();
+    labels.extend(fields.get("labels").and_then(|node| labels::plain(reader, node)).unwrap_or_default());
     let gate_draft = fields.get("gate").map(|node| gate::read(reader, node)).unwrap_or_default();
     let gate = gate::combine(file.gate, gate_draft);
-    let draft = fields.get("alerting").map(|node| alerting::read(reader, node, file.rules)).unwrap_or_default();
+    let draft =
+        fields.get("alerting").map(|node| alerting::read(reader, node, file.rules, Scope::Slo)).unwrap_or_default();
     let length = window.map_or(WINDOW, |(window, _)| window);
     let (alerting, alerting_span) = alerting::combine(reader, &file.alerting, &draft, length);
     let (sli, groups) = sli?;
-    report_conflicts(reader, file, &alerting, &groups);
+    report_conflicts(reader, &labels, &alerting, &groups);
     let (objective, objective_span) = objective?;
     Some(Slo {
         service: service?.clone(),
         name: name?,
         description: description.map(str::to_owned),
-        labels: file.labels.clone(),
+        labels,
         objective,
         window: length,
         sli,
+        budgeting,
         rules: file.rules?,
         alerting,
         gate,
@@ -62,6 +70,13 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
         window_span: window.map_or(objective_span, |(_, span)| span),
         alerting_span,
     })
+}
+
+fn budgeting(reader: &mut Reader, fields: &Fields<'_>, file: &File<'_>, sli: Option<&Sli>) -> Budgeting {
+    let given = fields.get("budgeting");
+    let of_slo = given.and_then(|node| budgeting::read(reader, node, file.rules));
+    let of_file = file.budgeting.filter(|_| given.is_none());
+    budgeting::combine(reader, of_file, of_slo, sli.zip(fields.key_span("sli")))
 }
 
 /// A rolling window, with its place.
@@ -86,63 +101,16 @@ pub(super) fn window(reader: &mut Reader, node: &Node) -> Option<(Duration, Span
     None
 }
 
-/// What is counted, and the places of the labels that split it into groups.
-type Counted = (Sli, Vec<(LabelName, Span)>);
-
-fn sli(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &mut Catalog) -> Option<Counted> {
-    let kinds = ["probe", "events", "query"];
-    let fields = reader.fields(node, "an SLI", &kinds)?;
-    match reader.one_of(&fields, &kinds)? {
-        ("probe", node) => {
-            let probe = reader.name(node, "the name of a probe")?;
-            let interval = catalog.use_probe(reader, file.service.as_ref(), &probe, node.span)?;
-            Some((Sli::Probe { probe, interval }, Vec::new()))
-        }
-        ("events", node) => events(reader, node),
-        (_, node) => query(reader, node),
-    }
-}
-
-fn events(reader: &mut Reader, node: &Node) -> Option<Counted> {
-    let fields = reader.fields(node, "`events`", &["bad", "total", "by", "first_sample"])?;
-    let bad = promql(reader, &fields, "bad", Selector::parse);
-    let total = promql(reader, &fields, "total", Selector::parse);
-    let groups = fields.get("by").map_or(Some(Vec::new()), |node| labels::by(reader, node));
-    let words = [("count", FirstSample::Count), ("ignore", FirstSample::Ignore)];
-    let first_sample = fields
-        .get("first_sample")
-        .map_or(Some(FirstSample::Count), |node| reader.choice(node, "`first_sample`", &words));
-    let groups = groups?;
-    Some((Sli::Events { bad: bad?, total: total?, by: names(&groups), first_sample: first_sample? }, groups))
-}
-
-fn query(reader: &mut Reader, node: &Node) -> Option<Counted> {
-    let fields = reader.fields(node, "`query`", &["bad", "total", "by"])?;
-    let bad = promql(reader, &fields, "bad", Query::parse);
-    let total = promql(reader, &fields, "total", Query::parse);
-    let groups = fields.get("by").map_or(Some(Vec::new()), |node| labels::by(reader, node))?;
-    Some((Sli::Query { bad: bad?, total: total?, by: names(&groups) }, groups))
-}
-
-fn names(groups: &[(LabelName, Span)]) -> Vec<LabelName> {
-    groups.iter().map(|(name, _)| name.clone()).collect()
-}
-
-fn promql<T>(
-    reader: &mut Reader,
-    fields: &Fields<'_>,
-    key: &str,
-    parse: fn(&str) -> Result<T, PromqlError>,
-) -> Option<T> {
-    let node = reader.require(fields, key)?;
-    let text = reader.text(node, &format!("`{key}`"))?;
-    reader.accept(node.span, Code::InvalidPromql, parse(text).map_err(Complaint::from))
-}
-
 /// Reports each label that tells groups apart and that the file also sets to one value for all of them.
-fn report_conflicts(reader: &mut Reader, file: &File<'_>, alerting: &Alerting, groups: &[(LabelName, Span)]) {
-    let set: BTreeSet<&LabelName> =
-        file.labels.keys().chain(alerting.page.labels.keys()).chain(alerting.ticket.labels.keys()).collect();
+fn report_conflicts(
+    reader: &mut Reader,
+    labels: &BTreeMap<LabelName, String>,
+    alerting: &Alerting,
+    groups: &[(LabelName, Span)],
+) {
+    let of_alerts = alerting.alerts.values().map(|alert| &alert.options);
+    let options = [&alerting.page.options, &alerting.ticket.options].into_iter().chain(of_alerts);
+    let set: BTreeSet<&LabelName> = labels.keys().chain(options.flat_map(|options| options.labels.keys())).collect();
     for (name, span) in groups.iter().filter(|(name, _)| set.contains(name)) {
         reader.report(
             Diagnostic::new(
