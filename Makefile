@@ -36,3 +36,7 @@ generate: ## Refreshes what is generated from examples/ and checked in
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny --locked check
+
+.PHONY: bench
+bench: peers ## The figures that the README quotes, against their limits
+	$(CARGO) bench --locked --bench rules

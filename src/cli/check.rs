@@ -1,13 +1,17 @@
 //! `burndown check`.
 
+mod meaning;
+
 use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::diag::{Level, json, render};
+use crate::slo::Plan;
 use crate::spec::Loaded;
 
+use super::load::Planned;
 use super::{Exit, load, output};
 
 /// Reads SLO files and says everything that is wrong with them, or worth knowing.
@@ -34,11 +38,13 @@ enum Output {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let loaded = load::load(&arguments.paths).loaded;
+    let Planned { loaded, plan } = load::load(&arguments.paths);
+    // What a file means is said only of files that can be used.
+    let plan = if loaded.has_errors() { Plan::default() } else { plan };
     let summary = Summary::of(&loaded);
     let text = match arguments.output {
-        Output::Human => human(&loaded, &summary),
-        Output::Json => as_json(&loaded, &summary),
+        Output::Human => human(&loaded, &plan, &summary),
+        Output::Json => as_json(&loaded, &plan, &summary),
     };
     output::results(&text, summary.exit(&loaded, arguments.strict))
 }
@@ -98,8 +104,9 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-fn human(loaded: &Loaded, summary: &Summary) -> String {
+fn human(loaded: &Loaded, plan: &Plan, summary: &Summary) -> String {
     let mut text = render::render(&loaded.diagnostics, &loaded.sources, output::may_colour(&io::stdout()));
+    text.push_str(&meaning::human(plan));
     let paths: Vec<&str> = loaded.sources.iter().map(|(_, source)| source.path.as_str()).collect();
     if let Some(name) = match paths.as_slice() {
         [] => None,
@@ -124,11 +131,13 @@ struct Document<'a> {
     schema_version: u32,
     summary: &'a Summary,
     diagnostics: Vec<json::JsonDiagnostic<'a>>,
+    /// What each budget means; empty if there are errors.
+    slos: Vec<meaning::JsonSlo<'a>>,
 }
 
-fn as_json(loaded: &Loaded, summary: &Summary) -> String {
+fn as_json(loaded: &Loaded, plan: &Plan, summary: &Summary) -> String {
     let diagnostics = json::diagnostics(&loaded.diagnostics, &loaded.sources);
-    let document = Document { schema_version: json::SCHEMA_VERSION, summary, diagnostics };
+    let document = Document { schema_version: json::SCHEMA_VERSION, summary, diagnostics, slos: meaning::json(plan) };
     // Serialising strings and numbers to memory cannot fail.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
