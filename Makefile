@@ -30,7 +30,7 @@ fmt: ## Formats the source
 
 .PHONY: generate
 generate: ## Refreshes what is generated from examples/ and checked in
-	$(CARGO) run --quiet --locked -- generate examples --output . --only rules --prune
+	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager --prune
 
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)

@@ -10,7 +10,7 @@
 //! | [`promql`] | reads, checks and prints PromQL | know of SLOs |
 //! | [`spec`] | files → raw → validated model | any mathematics |
 //! | [`slo`] | the mathematics: budget, burn rate, windows, plan | I/O |
-//! | [`generate`] | plan → rules, alerts, proofs | read anything |
+//! | [`generate`] | plan → rules, alerts, proofs, routes of alerts, Kubernetes objects | read anything |
 //! | [`probe`] | runs probes on schedule | know of servers |
 //! | [`history`] | counts per slice | decide |
 //! | [`serve`] | metrics, pages, signals | probe by itself |

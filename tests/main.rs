@@ -3,11 +3,13 @@
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod alertmanager;
 mod check;
 mod demo;
 mod end_to_end;
 mod exact;
 mod generate;
 mod house;
+mod operator;
 mod serve;
 mod support;
