@@ -29,8 +29,10 @@ pub(super) fn increments(
     // A plain `x - x offset I` would lose the events around every failed scrape, which leaves a staleness marker.
     let grown = look.now(counter).join(Operator::Subtract, look.before(counter));
     let grown = grown.join(Operator::GreaterOrEqual, Expr::from(rust_decimal::Decimal::ZERO));
-    // A counter that fell was reset and counts from zero.
-    let reset = look.now(counter).join(Operator::And, look.before(counter));
+    // A counter that fell was reset and counts from zero, after what scrapes saw of it before it fell.
+    let seen = look.highest(counter).join(Operator::Subtract, look.before(counter));
+    let seen = call("clamp_min", [seen, Expr::from(rust_decimal::Decimal::ZERO)]);
+    let reset = look.now(counter).join(Operator::Add, seen);
     // So was one that is lower than before a gap that was longer than the look-back.
     let back = look.now(counter).join(Operator::Less, look.remembered(counter));
     let all = grown.join(Operator::Or, reset).join(Operator::Or, back);
@@ -58,6 +60,12 @@ impl Look<'_> {
     fn before(&self, counter: &Selector) -> Expr {
         let series = Series::new(counter.to_string()).ago(self.timing.delay.plus(self.timing.interval));
         last_over(series, self.timing.lookback)
+    }
+
+    /// The highest value between the two.
+    fn highest(&self, counter: &Selector) -> Expr {
+        let series = Series::new(counter.to_string()).ago(self.timing.delay);
+        call("max_over_time", [series.window(self.timing.interval).into()])
     }
 
     /// Some time within the hour before that.
