@@ -10,4 +10,5 @@ mod exact;
 mod generate;
 mod house;
 mod serve;
+mod states;
 mod support;
