@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod differential;
 mod end_to_end;
 mod exact;
 mod generate;
