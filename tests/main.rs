@@ -6,10 +6,12 @@
 mod alertmanager;
 mod check;
 mod demo;
+mod differential;
 mod end_to_end;
 mod exact;
 mod generate;
 mod house;
 mod operator;
 mod serve;
+mod states;
 mod support;
