@@ -10,6 +10,7 @@ mod end_to_end;
 mod exact;
 mod generate;
 mod house;
+mod robust;
 mod serve;
 mod states;
 mod support;
