@@ -1,10 +1,10 @@
 //! What evaluating the generated rules costs a real Prometheus, next to the usual shape of SLO rules.
 //!
 //! A Prometheus is filled with 30 days: raw counters with five status codes a handler, one of them bad, scraped every
-//! 15 s for as far back as any rule reads them, and what the rules recorded of them. Then every expression is evaluated once, and Prometheus itself says how many samples it
-//! read. With a look-back that fits
-//! such scrapes and with the default one. The usual shape is seven windows over the raw series (5m to 3d) and the 30-day mean of five-minute ratios, as
-//! sloth generates it, evaluated every 30 s like our fast group; our slow group counts at its own five minutes.
+//! 15 s for as far back as any rule reads them, and what the rules recorded of them. Then every expression is evaluated
+//! once, with a look-back that fits such scrapes and with the default one, and Prometheus itself says how many samples
+//! it read. The usual shape is seven windows over the raw series (5m to 3d) and the 30-day mean of five-minute ratios,
+//! as sloth generates it, evaluated every 30 s like our fast group; our slow group counts at its own five minutes.
 //!
 //! Fails if our rules do not read at least 80 times fewer samples at 20 raw series, and 300 times at 500.
 

@@ -78,6 +78,9 @@ struct Expected {
     answer: Option<f64>,
 }
 
+/// A recorded value, and its name among the expected series.
+type Part = (&'static str, fn(&Expected) -> Option<f64>);
+
 /// The slices of a history: `lag` steps later than its increments.
 fn slices(history: &History, lag: i64) -> Vec<Slice> {
     let at = |step: usize| (i64::try_from(step).unwrap() + lag) * STEP;
@@ -204,7 +207,7 @@ fn assert_agree(objective: &str, on_unknown: &str, seed_skip: usize) {
         feed(format!("slo:sli_bad:increase{recorded}"), counts(|(bad, _)| bad));
         let steps = expected(plan, history);
         let own = format!("{{history=\"{at}\"}}");
-        let parts: [(&str, fn(&Expected) -> Option<f64>); 5] = [
+        let parts: [Part; 5] = [
             ("ratio", |step| step.ratio),
             ("remaining", |step| step.remaining),
             ("coverage", |step| step.coverage),
@@ -228,9 +231,8 @@ fn assert_agree(objective: &str, on_unknown: &str, seed_skip: usize) {
             feed(format!("expected_firing{own}"), values(firing));
         }
     }
-    println!("{objective} {on_unknown}: {seen:?}");
     for what in ["closed", "reopened", "unknown", "retired", "fired"] {
-        assert!(seen[what] > 0, "no history {what}: they prove little");
+        assert!(seen[what] > 0, "no history {what}: they prove little, {seen:?}");
     }
 
     let firing = r#"ALERTS{alertname="ErrorBudgetBurn",alertstate="firing"}"#;

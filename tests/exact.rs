@@ -35,6 +35,9 @@ struct Trial {
 /// What one scrape adds: Unix time, bad events, all events.
 type Counted = (i64, u64, u64);
 
+/// Samples of a metric by its labels: Unix time and value.
+type Samples = BTreeMap<String, Vec<(i64, u64)>>;
+
 /// An SLO or one of its groups, and what it must show.
 struct Row {
     slo: &'static str,
@@ -64,7 +67,7 @@ struct World {
     trial: Trial,
     random: Random,
     /// Samples by metric and labels.
-    samples: BTreeMap<&'static str, BTreeMap<String, Vec<(i64, u64)>>>,
+    samples: BTreeMap<&'static str, Samples>,
     routes: BTreeMap<&'static str, Vec<Counted>>,
     probe: Vec<Counted>,
     jobs: Vec<Counted>,
@@ -261,16 +264,16 @@ slos:
     }
 
     /// Loads everything, evaluates the rules, and holds every row against what was generated.
-    fn assert_exact(&self) {
+    ///
+    /// Returns the figures, a line for each row.
+    fn assert_exact(&self) -> String {
         let past = Past::of(&self.openmetrics());
         past.evaluate(&self.slo_file(), START, self.end());
         let prometheus = past.open();
-        for row in self.rows() {
-            self.assert_row(&row, &prometheus);
-        }
+        self.rows().iter().map(|row| self.assert_row(row, &prometheus)).collect()
     }
 
-    fn assert_row(&self, row: &Row, prometheus: &Prometheus) {
+    fn assert_row(&self, row: &Row, prometheus: &Prometheus) -> String {
         let (end, window) = (self.end(), self.trial.window * DAY);
         let inside = |time: i64| time > end - window - row.lag && time <= end - row.lag;
         let events = row.events.iter().filter(|(time, ..)| inside(*time));
@@ -293,9 +296,9 @@ slos:
         let coverage = value("slo:coverage:ratio{}");
         let (name, minutes) = (format!("{} {:?}", row.slo, row.route), budget - ratio * observed);
         let off = (found_ratio / ratio - 1.0).abs() * 100.0;
-        println!(
+        let figures = format!(
             "{name}: {bad} of {total} bad; found {found_bad}, ratio {ratio:.6} off by {off:.5} %, minutes {minutes:.3} \
-             found {found_minutes:.3}, coverage {coverage:.5}"
+             found {found_minutes:.3}, coverage {coverage:.5}\n"
         );
         let naive = value("avg_over_time((slo:sli_bad:increase5m{} / slo:sli_total:increase5m{})[30d:5m])");
         if row.slo == "counted" {
@@ -307,17 +310,18 @@ slos:
         assert!((found_minutes - minutes).abs() < 0.05, "{name}: {found_minutes} minutes left instead of {minutes}");
         let unobserved = (1.0 - coverage) * window as f64 / 60.0;
         assert!((14.9..25.0).contains(&unobserved), "{name}: {unobserved} minutes unobserved, the gap had 20");
+        figures
     }
 }
 
 #[test]
 fn a_month_is_counted_to_the_event() {
     let trial = Trial { seed: 1, days: 31, window: 30, scrape: 60, interval: 60, delay: 60, lookback: 180 };
-    World::of(trial).assert_exact();
+    println!("{}", World::of(trial).assert_exact());
 }
 
 #[test]
 fn so_are_three_days_at_the_usual_interval() {
     let trial = Trial { seed: 2, days: 3, window: 2, scrape: 15, interval: 30, delay: 30, lookback: 120 };
-    World::of(trial).assert_exact();
+    println!("{}", World::of(trial).assert_exact());
 }

@@ -12,6 +12,7 @@ mod exact;
 mod generate;
 mod house;
 mod operator;
+mod robust;
 mod serve;
 mod states;
 mod support;

@@ -20,13 +20,15 @@ fn generate(directory: &Path, name: &str, text: &str) {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
 }
 
+/// An expression, a time, and the samples that it must give then, as (labels, value).
+type Check<'a> = (&'a str, &'a str, &'a [(&'a str, f64)]);
+
 /// One promtool test: rule files, the step, input series, and expressions with what they give when.
 struct Proof<'a> {
     rules: &'a [&'a str],
     step: &'a str,
     series: &'a [(String, String)],
-    /// Expression, time, and the expected samples as (labels, value).
-    checks: &'a [(&'a str, &'a str, &'a [(&'a str, f64)])],
+    checks: &'a [Check<'a>],
 }
 
 #[track_caller]
@@ -278,7 +280,7 @@ fn assert_quiet(file: &str, step: &str, end: &str, series: &[(String, String)]) 
     let directory = tempfile::tempdir().unwrap();
     generate(directory.path(), "noise", &slo_file("noise", "", ", by: [case]"));
     let fired = format!(r#"count by (case) (count_over_time(ALERTS{{alertstate="firing"}}[{end}]))"#);
-    let checks: &[(&str, &str, &[(&str, f64)])] = &[(&fired, end, &[(r#"{case="outage"}"#, 2.0)])];
+    let checks: &[Check<'_>] = &[(&fired, end, &[(r#"{case="outage"}"#, 2.0)])];
     assert_holds(directory.path(), &Proof { rules: &[file], step, series, checks });
 }
 
