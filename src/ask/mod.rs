@@ -1,0 +1,1 @@
+//! Whether a live Prometheus suits a plan.
