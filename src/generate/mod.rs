@@ -7,6 +7,7 @@ mod alerts;
 mod events;
 mod increments;
 pub mod levels;
+pub mod planned;
 mod proofs;
 mod rules;
 mod scenario;

@@ -117,11 +117,8 @@ impl Access {
     /// What TLS connections trust.
     pub(super) fn tls(&self) -> Result<ClientConfig, Error> {
         let mut roots = RootCertStore::empty();
-        let certificates = if self.roots.is_empty() {
-            rustls_native_certs::load_native_certs().certs
-        } else {
-            self.roots.clone()
-        };
+        let certificates =
+            if self.roots.is_empty() { rustls_native_certs::load_native_certs().certs } else { self.roots.clone() };
         roots.add_parsable_certificates(certificates);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)

@@ -100,7 +100,8 @@ impl Client {
 
     /// A scalar is `[time, "value"]` where a vector would be an array of series.
     fn scalar(&self, result: serde_json::Value) -> Result<Vec<Sample>, Error> {
-        let value = serde_json::from_value::<(f64, String)>(result).map_err(|error| self.odd("api/v1/query", &error))?;
+        let value =
+            serde_json::from_value::<(f64, String)>(result).map_err(|error| self.odd("api/v1/query", &error))?;
         let scalar = answer::RawSeries { metric: Labels::new(), value: Some(value), values: Vec::new() };
         Ok(scalar.sample().into_iter().collect())
     }
@@ -145,7 +146,8 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn label_values(&self, label: &str, selector: Option<&str>) -> Result<Vec<String>, Error> {
-        let query: Vec<(&str, String)> = selector.map(|selector| ("match[]", selector.to_owned())).into_iter().collect();
+        let query: Vec<(&str, String)> =
+            selector.map(|selector| ("match[]", selector.to_owned())).into_iter().collect();
         self.get(&format!("api/v1/label/{label}/values"), &query).await
     }
 

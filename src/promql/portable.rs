@@ -110,13 +110,22 @@ fn skip_string(characters: &mut std::str::Chars<'_>, quote: char) {
     }
 }
 
-/// Checks the matchers of every selector, with a list of its own instead of recursion: expressions nest deeply.
+/// Checks the matchers of every selector.
 fn check_selectors(expression: &Expr) -> Result<(), String> {
+    each(expression, &mut |expression| match expression {
+        Expr::VectorSelector(selector) => check_matchers(&selector.matchers),
+        Expr::MatrixSelector(matrix) => check_matchers(&matrix.vs.matchers),
+        _ => Ok(()),
+    })
+}
+
+/// Calls `see` with every part of an expression until it fails, with a list of its own instead of recursion:
+/// expressions nest deeply.
+pub(super) fn each<E>(expression: &Expr, see: &mut dyn FnMut(&Expr) -> Result<(), E>) -> Result<(), E> {
     let mut rest = vec![expression];
     while let Some(expression) = rest.pop() {
+        see(expression)?;
         match expression {
-            Expr::VectorSelector(selector) => check_matchers(&selector.matchers)?,
-            Expr::MatrixSelector(matrix) => check_matchers(&matrix.vs.matchers)?,
             Expr::Aggregate(aggregate) => {
                 rest.push(&aggregate.expr);
                 rest.extend(aggregate.param.as_deref());
@@ -126,7 +135,11 @@ fn check_selectors(expression: &Expr) -> Result<(), String> {
             Expr::Paren(paren) => rest.push(&paren.expr),
             Expr::Unary(unary) => rest.push(&unary.expr),
             Expr::Subquery(subquery) => rest.push(&subquery.expr),
-            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+            Expr::VectorSelector(_)
+            | Expr::MatrixSelector(_)
+            | Expr::NumberLiteral(_)
+            | Expr::StringLiteral(_)
+            | Expr::Extension(_) => {}
         }
     }
     Ok(())
