@@ -8,20 +8,26 @@
 //! | [`units`] | durations, objectives, names: valid by construction | know of files |
 //! | [`diag`] | diagnostics with code, place and help; rendered for people or as JSON | decide |
 //! | [`promql`] | reads, checks and prints PromQL | know of SLOs |
+//! | [`prometheus`] | the HTTP API of a Prometheus | know of SLOs |
 //! | [`spec`] | files → raw → validated model | any mathematics |
 //! | [`slo`] | the mathematics: budget, burn rate, windows, plan | I/O |
 //! | [`generate`] | plan → rules, alerts, proofs, routes of alerts, Kubernetes objects | read anything |
+//! | [`ask`] | whether a live Prometheus suits a plan | change anything |
+//! | [`backfill`] | the past of an SLO, from raw history | touch a server's storage |
 //! | [`probe`] | runs probes on schedule | know of servers |
 //! | [`history`] | counts per slice | decide |
 //! | [`serve`] | metrics, pages, signals | probe by itself |
 //! | [`cli`] | arguments and exit codes | anything else |
 
+pub mod ask;
+pub mod backfill;
 pub mod cli;
 pub mod diag;
 pub mod generate;
 pub mod history;
 pub mod names;
 pub mod probe;
+pub mod prometheus;
 pub mod promql;
 pub mod serve;
 pub mod slo;

@@ -6,13 +6,16 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use url::Url;
 
-use crate::diag::{Level, json, render};
+use crate::ask;
+use crate::diag::{Diagnostic, Level, json, render};
 use crate::slo::Plan;
 use crate::spec::Loaded;
 
 use super::load::Planned;
-use super::{Exit, load, output};
+use super::prometheus::AccessArguments;
+use super::{Exit, load, output, prometheus};
 
 /// Reads SLO files and says everything that is wrong with them, or worth knowing.
 #[derive(Debug, clap::Args)]
@@ -26,6 +29,12 @@ pub(super) struct Arguments {
     /// Fail on warnings too.
     #[arg(long)]
     strict: bool,
+    /// Also ask this Prometheus: does it have what the SLOs count, keep and scrape it as the rules need it, evaluate
+    /// these rules, and what do they cost.
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<Url>,
+    #[command(flatten)]
+    access: AccessArguments,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -38,15 +47,32 @@ enum Output {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let Planned { loaded, plan } = load::load(&arguments.paths);
+    let Planned { mut loaded, plan } = load::load(&arguments.paths);
     // What a file means is said only of files that can be used.
     let plan = if loaded.has_errors() { Plan::default() } else { plan };
+    let mut unanswered = None;
+    if let Some(url) = arguments.prometheus.as_ref().filter(|_| !loaded.has_errors()) {
+        match ask(arguments, url, &plan) {
+            Ok(findings) => loaded.diagnostics.extend(findings),
+            Err(message) => unanswered = Some(message),
+        }
+    }
     let summary = Summary::of(&loaded);
     let text = match arguments.output {
         Output::Human => human(&loaded, &plan, &summary),
         Output::Json => as_json(&loaded, &plan, &summary),
     };
-    output::results(&text, summary.exit(&loaded, arguments.strict))
+    let exit = output::results(&text, summary.exit(&loaded, arguments.strict));
+    let Some(message) = unanswered else { return exit };
+    output::messages(&format!("burndown: {message}\n"));
+    Exit::Usage
+}
+
+/// What the live Prometheus shows.
+fn ask(arguments: &Arguments, url: &Url, plan: &Plan) -> Result<Vec<Diagnostic>, String> {
+    let client = arguments.access.client(url).map_err(|error| error.to_string())?;
+    let runtime = prometheus::runtime().map_err(|error| format!("the runtime cannot be started: {error}"))?;
+    runtime.block_on(ask::ask(&client, plan)).map_err(|error| error.to_string())
 }
 
 /// How much there is, and how much is wrong with it.

@@ -6,6 +6,7 @@ mod generate;
 mod load;
 mod logging;
 mod output;
+mod prometheus;
 mod serve;
 mod signals;
 

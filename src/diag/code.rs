@@ -144,4 +144,28 @@ codes! {
     FactorLowered = "factor-lowered", Note;
     /// A single failed run would raise an alert.
     SingleFailureAlerts = "single-failure-alerts", Warning;
+    /// A selector of the file selects nothing on the live Prometheus, usually a typing error.
+    SelectorMatchesNothing = "selector-matches-nothing", Warning;
+    /// The series of the failures do not exist on the live Prometheus: usual while nothing has failed yet.
+    NoFailuresYet = "no-failures-yet", Note;
+    /// The histogram exists on the live Prometheus and has no bucket at the threshold, so nothing could be counted.
+    BucketMissing = "bucket-missing", Error;
+    /// The live Prometheus deletes samples before the window of an SLO has passed.
+    RetentionTooShort = "retention-too-short", Error;
+    /// The live Prometheus does not say how long it keeps samples.
+    RetentionUnknown = "retention-unknown", Note;
+    /// Targets are scraped so rarely that the rules would lose events.
+    ScrapesTooRare = "scrapes-too-rare", Error;
+    /// Targets are scraped so rarely that the shortest window of an SLO holds few scrapes.
+    ScrapesCoarse = "scrapes-coarse", Warning;
+    /// The live Prometheus does not evaluate the rules of an SLO.
+    RulesNotLoaded = "rules-not-loaded", Warning;
+    /// The live Prometheus evaluates other rules than this file generates.
+    RulesStale = "rules-stale", Warning;
+    /// The live Prometheus evaluates a group at another interval, so that its sums hold events twice or not at all.
+    RulesInterval = "rules-interval", Error;
+    /// The live Prometheus fails to evaluate a rule.
+    RulesFailing = "rules-failing", Error;
+    /// What evaluating the recording rules of an SLO costs the live Prometheus.
+    RulesCost = "rules-cost", Note;
 }

@@ -9,6 +9,7 @@ mod events;
 mod increments;
 mod kubernetes;
 pub mod levels;
+pub mod planned;
 mod proofs;
 mod rules;
 mod scenario;

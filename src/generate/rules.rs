@@ -49,7 +49,7 @@ pub(super) fn recordings(plan: &SloPlan, tier: Tier) -> Vec<Recording> {
 }
 
 /// The rules of one SLO in one tier.
-fn group(plan: &SloPlan, tier: Tier) -> Group {
+pub(super) fn group(plan: &SloPlan, tier: Tier) -> Group {
     let mut list: Vec<Rule> = recordings(plan, tier).into_iter().map(Rule::Record).collect();
     list.extend(alerts::of(plan, tier).into_iter().map(Rule::Alert));
     Group {

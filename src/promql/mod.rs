@@ -9,6 +9,7 @@ mod histogram;
 mod newer;
 mod portable;
 mod query;
+mod same;
 mod selector;
 
 use promql_parser::parser::{self, Expr};
@@ -16,6 +17,7 @@ use promql_parser::parser::{self, Expr};
 pub use example::Labels;
 pub use histogram::Histogram;
 pub use query::Query;
+pub use same::same;
 pub use selector::{Selector, quote};
 
 /// The longest expression that is read. The parser calls itself for every level of nesting; the deepest

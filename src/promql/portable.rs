@@ -110,27 +110,38 @@ fn skip_string(characters: &mut std::str::Chars<'_>, quote: char) {
     }
 }
 
-/// Checks every function and selector, with a list of its own instead of recursion: expressions nest deeply.
+/// Checks every function and selector.
 fn check_parts(expression: &Expr) -> Result<(), PromqlError> {
+    each(expression, &mut |expression| match expression {
+        Expr::VectorSelector(selector) => check_matchers(&selector.matchers).map_err(PromqlError::Syntax),
+        Expr::MatrixSelector(matrix) => check_matchers(&matrix.vs.matchers).map_err(PromqlError::Syntax),
+        Expr::Aggregate(aggregate) => newer::check_aggregation(aggregate),
+        Expr::Call(call) => newer::check_call(call),
+        _ => Ok(()),
+    })
+}
+
+/// Calls `see` with every part of an expression until it fails, with a list of its own instead of recursion:
+/// expressions nest deeply.
+pub(super) fn each<E>(expression: &Expr, see: &mut dyn FnMut(&Expr) -> Result<(), E>) -> Result<(), E> {
     let mut rest = vec![expression];
     while let Some(expression) = rest.pop() {
+        see(expression)?;
         match expression {
-            Expr::VectorSelector(selector) => check_matchers(&selector.matchers).map_err(PromqlError::Syntax)?,
-            Expr::MatrixSelector(matrix) => check_matchers(&matrix.vs.matchers).map_err(PromqlError::Syntax)?,
             Expr::Aggregate(aggregate) => {
-                newer::check_aggregation(aggregate)?;
                 rest.push(&aggregate.expr);
                 rest.extend(aggregate.param.as_deref());
             }
             Expr::Binary(binary) => rest.extend([&*binary.lhs, &*binary.rhs]),
-            Expr::Call(call) => {
-                newer::check_call(call)?;
-                rest.extend(call.args.args.iter().map(|argument| &**argument));
-            }
+            Expr::Call(call) => rest.extend(call.args.args.iter().map(|argument| &**argument)),
             Expr::Paren(paren) => rest.push(&paren.expr),
             Expr::Unary(unary) => rest.push(&unary.expr),
             Expr::Subquery(subquery) => rest.push(&subquery.expr),
-            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+            Expr::VectorSelector(_)
+            | Expr::MatrixSelector(_)
+            | Expr::NumberLiteral(_)
+            | Expr::StringLiteral(_)
+            | Expr::Extension(_) => {}
         }
     }
     Ok(())

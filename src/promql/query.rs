@@ -1,8 +1,11 @@
 //! A query with `$window`, the escape hatch for indicators that no selector expresses.
 
+use std::convert::Infallible;
+
+use promql_parser::parser::Expr;
 use promql_parser::parser::value::ValueType;
 
-use super::PromqlError;
+use super::{PromqlError, Selector, portable};
 use crate::units::Duration;
 
 /// The variable that stands for the range.
@@ -38,5 +41,28 @@ impl Query {
     #[must_use]
     pub fn over(&self, window: Duration) -> String {
         self.template.replace(WINDOW, &window.to_string())
+    }
+
+    /// The series that it reads, each once, without ranges and offsets.
+    #[must_use]
+    pub fn selectors(&self) -> Vec<Selector> {
+        let Ok(expression) = super::parse(&self.over(Duration::from_mins(5))) else { return Vec::new() };
+        let mut found: Vec<Selector> = Vec::new();
+        let Ok(()) = portable::each::<Infallible>(&expression, &mut |expression| {
+            let series = match expression {
+                Expr::VectorSelector(selector) => selector,
+                Expr::MatrixSelector(matrix) => &matrix.vs,
+                _ => return Ok(()),
+            };
+            let bare = promql_parser::parser::VectorSelector { offset: None, at: None, ..series.clone() };
+            let selector = Selector::checked(bare.to_string());
+            if !found.contains(&selector) {
+                found.push(selector);
+            }
+            Ok(())
+        });
+        // A query is written from the outside in; a person reads its series from left to right.
+        found.reverse();
+        found
     }
 }

@@ -30,6 +30,31 @@ impl Selector {
         Ok(Self { text: plain(text)?.to_string() })
     }
 
+    /// The name of the metric, if one stands before the braces.
+    #[must_use]
+    pub fn metric(&self) -> Option<String> {
+        plain(&self.text).ok()?.name
+    }
+
+    /// Each matcher beside the name, by its label, with the selector of the metric that has this matcher alone.
+    #[must_use]
+    pub fn matchers(&self) -> Vec<(String, Self)> {
+        let Ok(parsed) = plain(&self.text) else { return Vec::new() };
+        let name = parsed.name.unwrap_or_default();
+        let matchers = parsed.matchers.matchers.iter();
+        matchers.map(|one| (one.name.clone(), Self { text: format!("{name}{{{one}}}") })).collect()
+    }
+
+    /// The same selector without its matchers on a label.
+    #[must_use]
+    pub fn without(&self, label: &str) -> Self {
+        let Ok(parsed) = plain(&self.text) else { return self.clone() };
+        let matchers = parsed.matchers.matchers.iter().filter(|one| one.name != label);
+        let matchers: Vec<String> = matchers.map(ToString::to_string).collect();
+        let braces = if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(",")) };
+        Self { text: format!("{}{braces}", parsed.name.unwrap_or_default()) }
+    }
+
     /// A text that was put together from a selector that was read.
     pub(super) fn checked(text: String) -> Self {
         Self { text }

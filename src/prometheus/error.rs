@@ -1,0 +1,94 @@
+//! What can go wrong between a question and its answer.
+
+use std::path::PathBuf;
+
+/// Why there is no answer. No secret is ever part of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is not one of a Prometheus.
+    #[error("`{url}` is no address of a Prometheus: {why}")]
+    Address {
+        /// The address, without a password.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A secret cannot be read from where it is kept.
+    #[error("{place}: {why}")]
+    Secret {
+        /// The variable or file.
+        place: String,
+        /// Why not.
+        why: String,
+    },
+    /// A header that cannot be sent.
+    #[error("the header `{0}` cannot be sent: write `NAME=VALUE` in printable ASCII")]
+    Header(String),
+    /// A file of certificates that cannot be used.
+    #[error("the certificates of {}: {why}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The client cannot be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(String),
+    /// Nobody answers there.
+    #[error("{url} cannot be reached: {why}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// No answer in time.
+    #[error("{url} did not answer within {seconds} seconds")]
+    Timeout {
+        /// What was asked.
+        url: String,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// It wants other credentials, or some at all.
+    #[error("{url} refuses access with status {status}: give a token, or a user and password")]
+    Unauthorized {
+        /// What was asked.
+        url: String,
+        /// 401 or 403.
+        status: u16,
+    },
+    /// It sends the client elsewhere, where no credentials are sent.
+    #[error("{url} redirects to {to}: give that address instead")]
+    Redirected {
+        /// What was asked.
+        url: String,
+        /// Where it points.
+        to: String,
+    },
+    /// Something else than a Prometheus answers.
+    #[error("{url} is not answered as Prometheus does: {why}")]
+    NotPrometheus {
+        /// What was asked.
+        url: String,
+        /// What came instead.
+        why: String,
+    },
+    /// More bytes than are read.
+    #[error("the answer of {url} has more than {limit} bytes")]
+    TooLarge {
+        /// What was asked.
+        url: String,
+        /// The most that is read.
+        limit: usize,
+    },
+    /// Prometheus understood and refuses.
+    #[error("Prometheus refuses ({kind}): {message}")]
+    Refused {
+        /// Its kind of error, such as `bad_data` or `timeout`.
+        kind: String,
+        /// Its words.
+        message: String,
+    },
+}

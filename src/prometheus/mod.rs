@@ -1,0 +1,337 @@
+//! The Prometheus HTTP API, asked from outside: queries, rules, targets, what the server says of itself.
+//!
+//! Every call has a timeout and a bound on what it reads. Answers of Prometheus 2.42 and of 3 are read alike, and what
+//! a compatible server lacks is an error of its own that callers may pass over. This room knows nothing of SLOs.
+
+mod access;
+mod answer;
+mod error;
+mod range;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, LOCATION};
+use serde::de::DeserializeOwned;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+pub use access::{Access, Secret};
+pub use answer::{BuildInfo, Labels, LiveRule, RuleGroup, RuntimeInfo, Sample, Series, Target};
+pub use error::Error;
+pub use range::{MAX_POINTS, Range};
+
+/// The most bytes of one answer that are read: 10,000 points of some hundred series.
+const MAX_BYTES: usize = 64 << 20;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How much of an answer that is none is shown.
+const MAX_SHOWN: usize = 80;
+
+/// A Prometheus, or a server that answers as one.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: Url,
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client for the server at `base`, which may have a path prefix. Each call may take `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::Address`] for an address that is none, [`Error::Setup`] if TLS cannot be set up.
+    pub fn new(base: &Url, access: &Access, timeout: Duration) -> Result<Self, Error> {
+        let base = usable(base)?;
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(access.tls()?)
+            .default_headers(access.headers())
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT.min(timeout))
+            .timeout(timeout)
+            .user_agent(concat!("burndown/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::Setup(without_url(error)))?;
+        Ok(Self { base, http, timeout })
+    }
+
+    /// The address of the server.
+    #[must_use]
+    pub const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// What an expression gives at `time`, in Unix milliseconds, or now. A scalar is a sample without labels.
+    ///
+    /// # Errors
+    /// [`Error`], [`Error::Refused`] among them if Prometheus cannot evaluate it.
+    pub async fn query(&self, expression: &str, time: Option<i64>) -> Result<Vec<Sample>, Error> {
+        Ok(self.evaluate(expression, time, false).await?.0)
+    }
+
+    /// How many samples Prometheus reads to evaluate an expression now, if it says so.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn samples_read(&self, expression: &str) -> Result<Option<u64>, Error> {
+        Ok(self.evaluate(expression, None, true).await?.1)
+    }
+
+    async fn evaluate(
+        &self,
+        expression: &str,
+        time: Option<i64>,
+        stats: bool,
+    ) -> Result<(Vec<Sample>, Option<u64>), Error> {
+        let mut form = vec![("query", expression.to_owned())];
+        form.extend(time.map(|time| ("time", seconds(time))));
+        form.extend(stats.then(|| ("stats", "all".to_owned())));
+        let data: answer::QueryData = self.post("api/v1/query", &form).await?;
+        let read = data.stats.and_then(|stats| stats.samples?.total);
+        let samples = match serde_json::from_value::<Vec<answer::RawSeries>>(data.result.clone()) {
+            Ok(results) => results.into_iter().filter_map(answer::RawSeries::sample).collect(),
+            Err(_) => self.scalar(data.result)?,
+        };
+        Ok((samples, read))
+    }
+
+    /// A scalar is `[time, "value"]` where a vector would be an array of series.
+    fn scalar(&self, result: serde_json::Value) -> Result<Vec<Sample>, Error> {
+        let value =
+            serde_json::from_value::<(f64, String)>(result).map_err(|error| self.odd("api/v1/query", &error))?;
+        let scalar = answer::RawSeries { metric: Labels::new(), value: Some(value), values: Vec::new() };
+        Ok(scalar.sample().into_iter().collect())
+    }
+
+    /// What an expression gives over a range, asked in as many chunks as it takes. Series come in order of their labels.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn query_range(&self, expression: &str, range: Range) -> Result<Vec<Series>, Error> {
+        let mut merged: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
+        for chunk in range.chunks() {
+            let form = [
+                ("query", expression.to_owned()),
+                ("start", seconds(chunk.start)),
+                ("end", seconds(chunk.end)),
+                ("step", seconds(chunk.step)),
+            ];
+            for series in self.matrix("api/v1/query_range", &form).await? {
+                merged.entry(series.labels).or_default().extend(series.points);
+            }
+        }
+        Ok(merged.into_iter().map(|(labels, points)| Series { labels, points }).collect())
+    }
+
+    /// The samples that are stored of a selector with a range, such as `up[5m]`, at `time` in Unix milliseconds.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn stored(&self, range_selector: &str, time: i64) -> Result<Vec<Series>, Error> {
+        self.matrix("api/v1/query", &[("query", range_selector.to_owned()), ("time", seconds(time))]).await
+    }
+
+    async fn matrix(&self, path: &str, form: &[(&str, String)]) -> Result<Vec<Series>, Error> {
+        let data: answer::QueryData = self.post(path, form).await?;
+        let results: Vec<answer::RawSeries> =
+            serde_json::from_value(data.result).map_err(|error| self.odd(path, &error))?;
+        Ok(results.into_iter().map(answer::RawSeries::series).collect())
+    }
+
+    /// The values of a label, of the series that `selector` selects or of all.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn label_values(&self, label: &str, selector: Option<&str>) -> Result<Vec<String>, Error> {
+        let query: Vec<(&str, String)> =
+            selector.map(|selector| ("match[]", selector.to_owned())).into_iter().collect();
+        self.get(&format!("api/v1/label/{label}/values"), &query).await
+    }
+
+    /// The version of the server.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn build_info(&self) -> Result<BuildInfo, Error> {
+        self.get("api/v1/status/buildinfo", &[]).await
+    }
+
+    /// How the server runs, its retention among it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn runtime_info(&self) -> Result<RuntimeInfo, Error> {
+        self.get("api/v1/status/runtimeinfo", &[]).await
+    }
+
+    /// The flags with which the server was started.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn flags(&self) -> Result<BTreeMap<String, String>, Error> {
+        self.get("api/v1/status/flags", &[]).await
+    }
+
+    /// The targets that are scraped.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn targets(&self) -> Result<Vec<Target>, Error> {
+        let targets: answer::Targets = self.get("api/v1/targets", &[("state", "active".to_owned())]).await?;
+        Ok(targets.active)
+    }
+
+    /// The rule groups that are loaded.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn rules(&self) -> Result<Vec<RuleGroup>, Error> {
+        let rules: answer::Rules = self.get("api/v1/rules", &[]).await?;
+        Ok(rules.groups)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.set_query(Some(&encoded(query)));
+        }
+        self.send(path, self.http.get(url)).await
+    }
+
+    /// Queries go as forms: they may be longer than an address.
+    async fn post<T: DeserializeOwned>(&self, path: &str, form: &[(&str, String)]) -> Result<T, Error> {
+        let request = self.http.post(self.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(path, request.body(encoded(form))).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, Error> {
+        let response = request.send().await.map_err(|error| self.failed(path, error))?;
+        let status = response.status();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(Error::Unauthorized { url: self.url(path).into(), status: status.as_u16() });
+            }
+            status if status.is_redirection() => {
+                let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
+                return Err(Error::Redirected { url: self.url(path).into(), to: to.to_owned() });
+            }
+            _ => {}
+        }
+        let body = self.read(path, response).await?;
+        let envelope: answer::Envelope<T> = serde_json::from_slice(&body).map_err(|error| {
+            if status.is_success() { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
+        })?;
+        match envelope.data {
+            Some(data) if envelope.status == "success" => Ok(data),
+            _ if envelope.status == "error" => Err(Error::Refused { kind: envelope.kind, message: envelope.error }),
+            _ => Err(self.not_prometheus(path, status, &body)),
+        }
+    }
+
+    async fn read(&self, path: &str, mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(path, error))? {
+            if body.len() + chunk.len() > MAX_BYTES {
+                return Err(Error::TooLarge { url: self.url(path).into(), limit: MAX_BYTES });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// The address of a part of the API, below the path prefix of the server.
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    fn failed(&self, path: &str, error: reqwest::Error) -> Error {
+        let url = self.url(path).into();
+        if error.is_timeout() {
+            return Error::Timeout { url, seconds: self.timeout.as_secs() };
+        }
+        Error::Unreachable { url, why: without_url(error) }
+    }
+
+    fn odd(&self, path: &str, error: &serde_json::Error) -> Error {
+        Error::NotPrometheus { url: self.url(path).into(), why: error.to_string() }
+    }
+
+    fn not_prometheus(&self, path: &str, status: StatusCode, body: &[u8]) -> Error {
+        let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).collect();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Error::NotPrometheus { url: self.url(path).into(), why: format!("status {}, `{text}`", status.as_u16()) }
+    }
+}
+
+/// An address without what would be lost or shown.
+fn usable(base: &Url) -> Result<Url, Error> {
+    let refused = |why| {
+        let mut shown = base.clone();
+        let _ = shown.set_password(None);
+        Err(Error::Address { url: shown.into(), why })
+    };
+    if !matches!(base.scheme(), "http" | "https") {
+        return refused("it does not start with http:// or https://");
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return refused("give the user and the password as options of their own");
+    }
+    if base.query().is_some() || base.fragment().is_some() {
+        return refused("it has a query or fragment");
+    }
+    Ok(base.clone())
+}
+
+fn encoded(form: &[(&str, String)]) -> String {
+    Serializer::new(String::new()).extend_pairs(form).finish()
+}
+
+/// Milliseconds as seconds with exactly three decimals.
+fn seconds(millis: i64) -> String {
+    format!("{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
+}
+
+/// The innermost reason of an error, without the address, which stands beside it.
+fn without_url(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut source: &dyn std::error::Error = &error;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    source.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(base: &str) -> Result<Client, Error> {
+        Client::new(&base.parse().expect("a URL"), &Access::default(), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn a_path_prefix_stays() {
+        for base in ["http://h:9/prefix", "http://h:9/prefix/"] {
+            let url = client(base).expect("an address").url("api/v1/query");
+            assert_eq!(url.as_str(), "http://h:9/prefix/api/v1/query");
+        }
+        assert_eq!(client("http://h").expect("an address").url("api/v1/rules").as_str(), "http://h/api/v1/rules");
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_showing_it() {
+        let error = client("http://me:hunter2@h/").expect_err("a password").to_string();
+        assert!(error.contains("options of their own") && !error.contains("hunter2"), "{error}");
+        assert!(client("ftp://h/").is_err() && client("http://h/?a=b").is_err());
+    }
+
+    #[test]
+    fn times_are_exact() {
+        assert_eq!([seconds(1_699_920_000_123), seconds(60_000), seconds(7)], ["1699920000.123", "60.000", "0.007"]);
+    }
+}
