@@ -38,6 +38,9 @@ pub(super) fn recordings(plan: &SloPlan, tier: Tier) -> Vec<Recording> {
     if rules.has_slices() && plan.budget_tier() == tier {
         rules.slices(&mut list);
     }
+    if plan.budget_tier() == tier {
+        list.extend([rules.observed_at(), rules.observed()]);
+    }
     rules.ratios(tier, &mut list);
     if plan.shortest_window().0 == tier {
         list.push(rules.current_burn_rate());
@@ -203,8 +206,7 @@ impl Rules<'_> {
         let total = sum_over(self.series(total_record), window);
         let mut value = ratio(self.filled(bad, &total), total);
         if window == self.plan.slo.window {
-            let seen = seen_over(self.series(total_record), RETIRED_AFTER.min(window));
-            value = value.join(Operator::And, seen);
+            value = value.join(Operator::And, self.series(Record::ObservedSeconds));
         }
         list.push(self.record(Record::ErrorRatio(window), value));
     }
@@ -230,8 +232,6 @@ impl Rules<'_> {
         list.push(constant(Record::PeriodDays, days(plan.slo.window)));
         list.push(constant(Record::ErrorBudgetSeconds, plan.budget_seconds));
         list.push(self.burn_rate(Record::PeriodBurnRate, plan.slo.window));
-        list.push(self.observed_at());
-        list.push(self.observed());
         list.push(self.coverage());
         list.push(self.remaining());
         let remaining: Expr = self.series(Record::RemainingSeconds).into();
@@ -254,11 +254,14 @@ impl Rules<'_> {
         recording
     }
 
-    /// Observed time: slices in use, times their length.
+    /// Observed time: slices in use, times their length. A group that retires has none, and with it no ratio over the
+    /// window, no coverage and no budget.
     fn observed(&self) -> Recording {
         let slice = self.plan.interval(self.plan.budget_tier());
         let slices = count_over(self.series(Record::ObservedAt), self.plan.slo.window);
-        self.record(Record::ObservedSeconds, slices.join(Operator::Multiply, Expr::from(slice.as_secs())))
+        let time = slices.join(Operator::Multiply, Expr::from(slice.as_secs()));
+        let lately = seen_over(self.series(Record::ObservedAt), RETIRED_AFTER.min(self.plan.slo.window));
+        self.record(Record::ObservedSeconds, time.join(Operator::And, lately))
     }
 
     /// Observed / min(P, age), where the age counts from the start of the first slice in the window.
