@@ -3,6 +3,8 @@
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod ask;
+mod backfill;
 mod check;
 mod demo;
 mod end_to_end;

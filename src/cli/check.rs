@@ -45,11 +45,14 @@ enum Output {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     let mut planned = load::load(&arguments.paths);
-    let mut unanswered = None;
     if let Some(url) = arguments.prometheus.as_ref().filter(|_| !planned.loaded.has_errors()) {
         match ask(arguments, url, &planned.plan) {
             Ok(findings) => planned.loaded.diagnostics.extend(findings),
-            Err(message) => unanswered = Some(message),
+            Err(message) => {
+                // Half an answer would look like a whole one, so there is none.
+                output::messages(&format!("burndown: {message}\n"));
+                return Exit::Usage;
+            }
         }
     }
     let loaded = planned.loaded;
@@ -58,10 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Output::Human => human(&loaded, &summary),
         Output::Json => as_json(&loaded, &summary),
     };
-    let exit = output::results(&text, summary.exit(&loaded, arguments.strict));
-    let Some(message) = unanswered else { return exit };
-    output::messages(&format!("burndown: {message}\n"));
-    Exit::Usage
+    output::results(&text, summary.exit(&loaded, arguments.strict))
 }
 
 /// What the live Prometheus shows.
