@@ -30,9 +30,13 @@ fmt: ## Formats the source
 
 .PHONY: generate
 generate: ## Refreshes what is generated from examples/ and checked in
-	$(CARGO) run --quiet --locked -- generate examples --output . --only rules --prune
+	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager --prune
 
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny --locked check
+
+.PHONY: bench
+bench: peers ## The figures that the README quotes, against their limits
+	$(CARGO) bench --locked --benches

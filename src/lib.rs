@@ -11,7 +11,7 @@
 //! | [`prometheus`] | the HTTP API of a Prometheus | know of SLOs |
 //! | [`spec`] | files → raw → validated model | any mathematics |
 //! | [`slo`] | the mathematics: budget, burn rate, windows, plan | I/O |
-//! | [`generate`] | plan → rules, alerts, proofs | read anything |
+//! | [`generate`] | plan → rules, alerts, proofs, routes of alerts, Kubernetes objects | read anything |
 //! | [`ask`] | whether a live Prometheus suits a plan | change anything |
 //! | [`backfill`] | the past of an SLO, from raw history | touch a server's storage |
 //! | [`probe`] | runs probes on schedule | know of servers |

@@ -56,7 +56,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// Every file below a directory with its bytes.
 fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let below = ["rules", "tests"].map(|kind| files(&directory.join(kind))).concat();
+    let below = ["rules", "tests", "alertmanager"].map(|kind| files(&directory.join(kind))).concat();
     below.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
@@ -152,7 +152,7 @@ fn the_same_files_give_the_same_bytes_in_any_order() {
         inside.map(|(path, bytes)| (path.file_name().unwrap().to_owned(), bytes)).collect::<Vec<_>>()
     };
     let first = generate([&one, &two], "a");
-    assert_eq!(first.len(), 8);
+    assert_eq!(first.len(), 9);
     assert_eq!(first, generate([&two, &one], "b"));
 }
 

@@ -3,13 +3,18 @@
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod alertmanager;
 mod ask;
 mod backfill;
 mod check;
 mod demo;
+mod differential;
 mod end_to_end;
 mod exact;
 mod generate;
 mod house;
+mod operator;
+mod robust;
 mod serve;
+mod states;
 mod support;

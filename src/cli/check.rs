@@ -1,5 +1,7 @@
 //! `burndown check`.
 
+mod meaning;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use crate::diag::{Diagnostic, Level, json, render};
 use crate::slo::Plan;
 use crate::spec::Loaded;
 
+use super::load::Planned;
 use super::prometheus::AccessArguments;
 use super::{Exit, load, output, prometheus};
 
@@ -44,10 +47,12 @@ enum Output {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let mut planned = load::load(&arguments.paths);
-    if let Some(url) = arguments.prometheus.as_ref().filter(|_| !planned.loaded.has_errors()) {
-        match ask(arguments, url, &planned.plan) {
-            Ok(findings) => planned.loaded.diagnostics.extend(findings),
+    let Planned { mut loaded, plan } = load::load(&arguments.paths);
+    // What a file means is said only of files that can be used.
+    let plan = if loaded.has_errors() { Plan::default() } else { plan };
+    if let Some(url) = arguments.prometheus.as_ref().filter(|_| !loaded.has_errors()) {
+        match ask(arguments, url, &plan) {
+            Ok(findings) => loaded.diagnostics.extend(findings),
             Err(message) => {
                 // Half an answer would look like a whole one, so there is none.
                 output::messages(&format!("burndown: {message}\n"));
@@ -55,11 +60,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             }
         }
     }
-    let loaded = planned.loaded;
     let summary = Summary::of(&loaded);
     let text = match arguments.output {
-        Output::Human => human(&loaded, &summary),
-        Output::Json => as_json(&loaded, &summary),
+        Output::Human => human(&loaded, &plan, &summary),
+        Output::Json => as_json(&loaded, &plan, &summary),
     };
     output::results(&text, summary.exit(&loaded, arguments.strict))
 }
@@ -126,8 +130,9 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-fn human(loaded: &Loaded, summary: &Summary) -> String {
+fn human(loaded: &Loaded, plan: &Plan, summary: &Summary) -> String {
     let mut text = render::render(&loaded.diagnostics, &loaded.sources, output::may_colour(&io::stdout()));
+    text.push_str(&meaning::human(plan));
     let paths: Vec<&str> = loaded.sources.iter().map(|(_, source)| source.path.as_str()).collect();
     if let Some(name) = match paths.as_slice() {
         [] => None,
@@ -152,11 +157,13 @@ struct Document<'a> {
     schema_version: u32,
     summary: &'a Summary,
     diagnostics: Vec<json::JsonDiagnostic<'a>>,
+    /// What each budget means; empty if there are errors.
+    slos: Vec<meaning::JsonSlo<'a>>,
 }
 
-fn as_json(loaded: &Loaded, summary: &Summary) -> String {
+fn as_json(loaded: &Loaded, plan: &Plan, summary: &Summary) -> String {
     let diagnostics = json::diagnostics(&loaded.diagnostics, &loaded.sources);
-    let document = Document { schema_version: json::SCHEMA_VERSION, summary, diagnostics };
+    let document = Document { schema_version: json::SCHEMA_VERSION, summary, diagnostics, slos: meaning::json(plan) };
     // Serialising strings and numbers to memory cannot fail.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');

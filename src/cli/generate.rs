@@ -3,23 +3,31 @@
 use std::path::{Path, PathBuf};
 
 use crate::generate::write::{self, Stale};
-use crate::generate::{Kind, generate};
+use crate::generate::{Kind, ObjectLabel, generate};
 use crate::slo::Plan;
 
 use super::{Exit, load, output};
 
-/// Writes recording rules and alerts for Prometheus, and promtool tests that prove them.
+/// Writes recording rules and alerts for Prometheus, promtool tests that prove them, and routes for Alertmanager.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input.
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
-    /// Where to write: `rules/SERVICE.fast.yaml`, `rules/SERVICE.slow.yaml`, `tests/SERVICE.*.test.yaml`.
+    /// Where to write: `rules/SERVICE.fast.yaml`, `rules/SERVICE.slow.yaml`, `tests/SERVICE.*.test.yaml`,
+    /// `alertmanager/alertmanager.yaml`.
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
     /// What to write, instead of everything.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     only: Vec<Kind>,
+    /// What reads the rules.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// A label of every object of `--format operator`, so that a `ruleSelector` finds it; may be given more than
+    /// once.
+    #[arg(long = "operator.label", value_name = "KEY=VALUE")]
+    object_labels: Vec<ObjectLabel>,
     /// Write nothing; fail if a file of the directory differs from what would be written.
     #[arg(long)]
     check: bool,
@@ -28,22 +36,58 @@ pub(super) struct Arguments {
     prune: bool,
 }
 
+/// What reads the rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A Prometheus that reads files: `rules/` and `tests/`.
+    #[default]
+    Prometheus,
+    /// The Prometheus operator: a `PrometheusRule` object per service in `operator/` instead, and no tests, since
+    /// promtool reads no objects. Apply with `kubectl apply --server-side`, which has no limit of 256 KiB.
+    Operator,
+}
+
+impl Arguments {
+    /// The kinds that are asked for.
+    fn kinds(&self) -> Result<Vec<Kind>, &'static str> {
+        match self.format {
+            Format::Prometheus if !self.object_labels.is_empty() => Err("`--operator.label` needs `--format operator`"),
+            Format::Prometheus if self.only.is_empty() => Ok(Kind::FILES.to_vec()),
+            Format::Prometheus => Ok(self.only.clone()),
+            Format::Operator if self.only.is_empty() => Ok(Kind::OBJECTS.to_vec()),
+            Format::Operator if self.only.contains(&Kind::Tests) => {
+                Err("promtool tests read rule files: write them with `--format prometheus --only rules,tests`")
+            }
+            Format::Operator => {
+                let as_object = |kind: &Kind| if *kind == Kind::Rules { Kind::Operator } else { *kind };
+                Ok(self.only.iter().map(as_object).collect())
+            }
+        }
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
+    let kinds = match arguments.kinds() {
+        Ok(kinds) => kinds,
+        Err(message) => return refused(message),
+    };
     let plan = match load::planned(&arguments.paths) {
         Ok(loaded) => loaded.plan,
         Err(exit) => return exit,
     };
-    let kinds = if arguments.only.is_empty() { Kind::ALL.to_vec() } else { arguments.only.clone() };
-    produce(arguments, &plan, &kinds).unwrap_or_else(|message| {
-        output::messages(&format!("burndown: {message}\n"));
-        Exit::Usage
-    })
+    produce(arguments, &plan, &kinds).unwrap_or_else(|message| refused(&message))
+}
+
+/// Says why nothing was written.
+fn refused(message: &str) -> Exit {
+    output::messages(&format!("burndown: {message}\n"));
+    Exit::Usage
 }
 
 /// Writes or checks the files.
 fn produce(arguments: &Arguments, plan: &Plan, kinds: &[Kind]) -> Result<Exit, String> {
-    let artifacts = generate(plan, kinds).map_err(|error| error.to_string())?;
+    let artifacts = generate(plan, kinds, &arguments.object_labels).map_err(|error| error.to_string())?;
     let root = &arguments.output;
     if arguments.check {
         let stale = write::stale(root, kinds, &artifacts);

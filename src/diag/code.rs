@@ -132,8 +132,8 @@ codes! {
     ResumeBeyondBudget = "resume-beyond-budget", Error;
     /// `resume_at` is below `close_at`, so the gate would flap.
     ResumeBelowClose = "resume-below-close", Error;
-    /// The window is no whole number of evaluations or five-minute slices, so its sums would not tile.
-    WindowNotWhole = "window-not-whole", Error;
+    /// Files of one service that disagree on `rules`: its rules share one evaluation interval, delay and look-back.
+    RulesDisagree = "rules-disagree", Error;
     /// A window holds more evaluations than a rule should read and promtool can prove.
     TooManyEvaluations = "too-many-evaluations", Error;
     /// A window pair was dropped because its short window would reach its long one.

@@ -38,7 +38,7 @@ const PROBER_SEEN: Duration = Duration::from_hours(1);
 const PROBER_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The value of the label `severity` of an alert that always fires and calls nobody.
-const NOBODY: &str = "none";
+pub(super) const NOBODY: &str = "none";
 
 /// An alert before the file has its say.
 struct Draft {

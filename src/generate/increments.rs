@@ -11,7 +11,7 @@ use crate::spec::model::{FirstSample, RuleTiming};
 use crate::units::Duration;
 
 /// How far back a series that is seen again may have been seen before: one that vanished for longer is new.
-const REMEMBERED: Duration = Duration::from_hours(1);
+const REMEMBERED: Duration = Duration::from_mins(30);
 
 /// Steps of that look back.
 const REMEMBERED_STEP: Duration = Duration::from_mins(5);
@@ -35,8 +35,9 @@ impl Counter<'_> {
         // A plain `x - x offset I` would lose the events around every failed scrape, which leaves a staleness marker.
         let grown = self.now().join(Operator::Subtract, self.before(self.series));
         let grown = grown.join(Operator::GreaterOrEqual, Expr::from(Decimal::ZERO));
-        // A counter that fell was reset and counts from zero.
-        let reset = self.now().join(Operator::And, self.before(self.series));
+        // A counter that fell was reset and counts from zero, after what scrapes saw of it before it fell.
+        let seen = self.highest().join(Operator::Subtract, self.before(self.series));
+        let reset = self.now().join(Operator::Add, call("clamp_min", [seen, Expr::from(Decimal::ZERO)]));
         // So was one that is lower than before a gap that was longer than the look-back.
         let back = self.now().join(Operator::Less, self.remembered());
         self.with_births(grown.join(Operator::Or, reset).join(Operator::Or, back))
@@ -75,7 +76,13 @@ impl Counter<'_> {
         last_over(Series::new(selector.to_string()).ago(self.earlier()), self.timing.lookback)
     }
 
-    /// Some time within the hour before that.
+    /// The highest value between the two.
+    fn highest(&self) -> Expr {
+        let series = Series::new(self.series.to_string()).ago(self.timing.delay);
+        call("max_over_time", [series.window(self.timing.interval).into()])
+    }
+
+    /// Some time within the half hour before that.
     fn remembered(&self) -> Expr {
         let inner = Box::new(Series::new(self.series.to_string()).into());
         let offset = self.earlier();

@@ -3,9 +3,11 @@
 //! Generators are pure and their output depends on the plan alone: same plan, same bytes. Only [`write`]
 //! touches the disk.
 
+mod alertmanager;
 mod alerts;
 mod events;
 mod increments;
+mod kubernetes;
 pub mod levels;
 pub mod planned;
 mod proofs;
@@ -37,11 +39,19 @@ pub enum Kind {
     Rules,
     /// Unit tests of the rules for promtool, `tests/SERVICE.*.test.yaml`.
     Tests,
+    /// Routes and inhibitions for Alertmanager, `alertmanager/alertmanager.yaml`.
+    Alertmanager,
+    /// The rules as objects for the Prometheus operator, `operator/SERVICE.yaml`.
+    #[value(skip)] // asked for as a format of the rules
+    Operator,
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Rules, Self::Tests];
+    /// Every kind for a Prometheus that reads files.
+    pub const FILES: [Self; 3] = [Self::Rules, Self::Tests, Self::Alertmanager];
+
+    /// Every kind for a Prometheus that an operator runs; promtool tests read files alone.
+    pub const OBJECTS: [Self; 2] = [Self::Operator, Self::Alertmanager];
 
     /// The directory below the output directory that holds the kind and nothing else.
     #[must_use]
@@ -49,25 +59,60 @@ impl Kind {
         match self {
             Self::Rules => "rules",
             Self::Tests => "tests",
+            Self::Alertmanager => "alertmanager",
+            Self::Operator => "operator",
         }
     }
 }
 
-/// Everything that a plan gives of the wanted kinds, in order of path.
+/// Why nothing can be generated.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be put into YAML, which no valid plan causes.
+    #[error(transparent)]
+    Yaml(#[from] yaml::Error),
+    /// Two services would be one object in Kubernetes.
+    #[error(
+        "the services `{one}` and `{other}` would both be the object `{object}` in Kubernetes, whose names have \
+         neither capitals nor `_`: rename one of them, or generate each on its own for a namespace of its own"
+    )]
+    SameObject {
+        /// The name of the object.
+        object: String,
+        /// The first service.
+        one: Name,
+        /// The second.
+        other: Name,
+    },
+}
+
+/// Everything that a plan gives of the wanted kinds, in order of path. Kubernetes objects carry `object_labels`.
 ///
 /// # Errors
-/// [`Error`] if a file cannot be put into YAML, which no valid plan causes.
-pub fn generate(plan: &Plan, kinds: &[Kind]) -> Result<Vec<Artifact>, Error> {
+/// [`Error`] if two services cannot be told apart, or a file cannot be put into YAML.
+pub fn generate(plan: &Plan, kinds: &[Kind], object_labels: &[ObjectLabel]) -> Result<Vec<Artifact>, Error> {
     let mut artifacts = Vec::new();
-    for (service, slos) in &plan.services {
+    if kinds.contains(&Kind::Alertmanager) {
+        artifacts.extend(alertmanager::artifact(plan)?);
+    }
+    if kinds.contains(&Kind::Operator) {
+        artifacts.extend(kubernetes::artifacts(plan, object_labels)?);
+    }
+    if kinds.contains(&Kind::Rules) || kinds.contains(&Kind::Tests) {
+        files(plan, kinds, &mut artifacts)?;
+    }
+    artifacts.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(artifacts)
+}
+
+/// The rule files and their tests.
+fn files(plan: &Plan, kinds: &[Kind], artifacts: &mut Vec<Artifact>) -> Result<(), Error> {
+    for (service, slos) in plan.services.iter().filter(|(_, slos)| !slos.is_empty()) {
         let slos: Vec<_> = slos.values().collect();
-        if slos.is_empty() {
-            continue;
-        }
         for tier in [Tier::Fast, Tier::Slow] {
-            let file = rules::file(service, &slos, tier);
             if kinds.contains(&Kind::Rules) {
-                artifacts.push(Artifact { path: rule_path(service, tier), text: yaml::print(&file)? });
+                let text = yaml::print(&rules::file(service, &slos, tier))?;
+                artifacts.push(Artifact { path: rule_path(service, tier), text });
             }
             if kinds.contains(&Kind::Tests)
                 && let Some(tests) = proofs::file(service, &slos, tier)
@@ -77,8 +122,7 @@ pub fn generate(plan: &Plan, kinds: &[Kind]) -> Result<Vec<Artifact>, Error> {
             }
         }
     }
-    artifacts.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(artifacts)
+    Ok(())
 }
 
 /// Where the rules of a service and tier go, relative to the output directory.
@@ -94,4 +138,5 @@ const fn word(tier: Tier) -> &'static str {
     }
 }
 
-pub use yaml::Error;
+pub use kubernetes::{ObjectLabel, ObjectLabelError};
+pub use yaml::Error as YamlError;

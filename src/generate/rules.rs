@@ -158,16 +158,16 @@ impl Rules<'_> {
     fn observed_at(&self) -> Recording {
         let tier = self.plan.budget_tier();
         let slices = if self.has_slices() { Record::TotalIncrease5m } else { Record::TotalIncrease };
-        let in_use: Expr = self.series(slices).into();
-        let in_use = match self.plan.slo.sli {
-            Sli::Probe { interval, .. } => {
-                in_use.join(Operator::And, self.ran_lately(interval, self.plan.interval(tier)))
-            }
+        // The slice of this very moment: where the past is filled, no staleness marker ends a series, and the last slice
+        // before a gap would be seen twice.
+        let at = call("timestamp", [self.series(slices).into()]).join(Operator::Equal, call("time", []));
+        let at = match self.plan.slo.sli {
+            Sli::Probe { interval, .. } => at.join(Operator::And, self.ran_lately(interval, self.plan.interval(tier))),
             // Without its bucket a histogram says nothing.
-            Sli::Latency { .. } => in_use.join(Operator::And, self.series(summands(tier).0)),
-            _ => in_use,
+            Sli::Latency { .. } => at.join(Operator::And, self.series(summands(tier).0)),
+            _ => at,
         };
-        self.record(Record::ObservedAt, call("timestamp", [in_use]))
+        self.record(Record::ObservedAt, at)
     }
 
     /// Whether a run ended in the last three intervals, or in the last slice if that is longer.

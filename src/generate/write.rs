@@ -1,6 +1,7 @@
 //! The one place that writes generated files: each whole or not at all, and nothing before everything is ready.
 
-use std::io::Write as _;
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Artifact, Kind};
@@ -101,10 +102,15 @@ pub fn left_over(root: &Path, kinds: &[Kind], artifacts: &[Artifact]) -> Vec<Pat
         let Ok(entries) = std::fs::read_dir(root.join(kind.directory())) else { continue };
         paths.extend(entries.flatten().map(|entry| entry.path()));
     }
-    paths.retain(|path| {
-        let wanted = artifacts.iter().any(|artifact| root.join(&artifact.path) == *path);
-        !wanted && std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(super::yaml::HEADER.as_bytes()))
-    });
+    let wanted: BTreeSet<PathBuf> = artifacts.iter().map(|artifact| root.join(&artifact.path)).collect();
+    paths.retain(|path| !wanted.contains(path) && is_ours(path));
     paths.sort();
     paths
+}
+
+/// Whether a file begins as everything that we generate does.
+fn is_ours(path: &Path) -> bool {
+    let mut start = vec![0; super::yaml::HEADER.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == super::yaml::HEADER.as_bytes()
 }

@@ -108,8 +108,13 @@ pub(super) struct Sample {
 
 /// A file as YAML text, with a header that says where it comes from.
 pub(super) fn print(file: &impl Serialize) -> Result<String, Error> {
+    print_with("", file)
+}
+
+/// A file as YAML text, with more lines of comment below the header.
+pub(super) fn print_with(comment: &str, file: &impl Serialize) -> Result<String, Error> {
     let options: SerializerOptions = serde_yaml::ser_options! { indent_step: 2 };
-    let mut text = String::from(HEADER);
+    let mut text = [HEADER, comment].concat();
     serde_yaml::to_fmt_writer_with_options(&mut text, file, options)?;
     Ok(text)
 }
@@ -119,7 +124,8 @@ fn expression<S: serde::Serializer>(expression: &Expr, serializer: S) -> Result<
     LitStr(&expression.print()).serialize(serializer)
 }
 
-fn display<S: serde::Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+/// A value as its text.
+pub(super) fn display<S: serde::Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 

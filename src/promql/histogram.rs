@@ -60,7 +60,9 @@ impl Histogram {
     }
 
     fn series(&self, suffix: &str, bound: Option<String>) -> Selector {
-        let matchers: Vec<String> = self.matchers.iter().cloned().chain(bound).collect();
+        let mut matchers: Vec<String> = self.matchers.iter().cloned().chain(bound).collect();
+        // As a selector prints that was read.
+        matchers.sort();
         let braces = if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(",")) };
         Selector::checked(format!("{}{suffix}{braces}", self.name))
     }
@@ -118,7 +120,7 @@ mod tests {
         let histogram = Histogram::parse("x_seconds{job=\"api\",path=~\"/a\\\\d\"}").expect("a histogram");
         assert_eq!(histogram.count().to_string(), "x_seconds_count{job=\"api\",path=~\"/a\\\\d\"}");
         let bucket = histogram.bucket(Decimal::ONE).to_string();
-        assert_eq!(bucket, "x_seconds_bucket{job=\"api\",path=~\"/a\\\\d\",le=~\"1(\\\\.0)?\"}");
+        assert_eq!(bucket, "x_seconds_bucket{job=\"api\",le=~\"1(\\\\.0)?\",path=~\"/a\\\\d\"}");
         assert_eq!(Selector::parse(&bucket).expect("a selector").to_string(), bucket);
         assert_eq!(Histogram::parse("x").expect("a histogram").native().to_string(), "x");
     }

@@ -6,6 +6,7 @@
 pub mod build;
 mod example;
 mod histogram;
+mod newer;
 mod portable;
 mod query;
 mod same;
@@ -28,6 +29,7 @@ fn parse(text: &str) -> Result<Expr, PromqlError> {
     if text.len() > MAX_BYTES {
         return Err(PromqlError::TooLong(text.len()));
     }
+    newer::check_words(text)?;
     let expression = parser::parse(text).map_err(PromqlError::Syntax)?;
     portable::check(text, &expression)?;
     Ok(expression)
@@ -42,6 +44,12 @@ pub enum PromqlError {
     /// So long that reading it could exhaust the stack.
     #[error("the expression has {0} bytes")]
     TooLong(usize),
+    /// Not every Prometheus reads it that the generated rules are for.
+    #[error("{0} needs a newer Prometheus than 2.42")]
+    TooNew(String),
+    /// Prometheus 3 does not have it any more.
+    #[error("`{0}` is gone in Prometheus 3")]
+    Gone(&'static str),
     /// It is valid, but not a plain selector such as `http_requests_total{job="api"}`.
     #[error("{0} where a plain selector is wanted")]
     NotASelector(&'static str),
@@ -74,6 +82,9 @@ impl PromqlError {
         match self {
             Self::Syntax(_) => "`promtool` refuses it too; try the expression in Prometheus first".to_owned(),
             Self::TooLong(_) => format!("expressions have at most {MAX_BYTES} bytes; record a part of it as a rule of its own"),
+            Self::TooNew(_) | Self::Gone(_) => {
+                "the generated rules load in every Prometheus from 2.42 on; write it without, or record it as a rule of your own".to_owned()
+            }
             Self::NotASelector(_) => {
                 "write a metric name with matchers, as in `http_requests_total{job=\"api\"}`; the rules add ranges, rates and sums".to_owned()
             }

@@ -11,7 +11,7 @@ use regex_syntax::ast::{
     RepetitionRange,
 };
 
-use super::PromqlError;
+use super::{PromqlError, newer};
 
 /// How often RE2 lets an expression repeat, nested repetitions multiplied.
 const MAX_REPEAT: u32 = 1_000;
@@ -75,7 +75,7 @@ pub(super) fn check(text: &str, expression: &Expr) -> Result<(), PromqlError> {
     if has_quoted_name(text) {
         return Err(PromqlError::Syntax("a name in quotes, which only Prometheus 3 reads".to_owned()));
     }
-    check_selectors(expression).map_err(PromqlError::Syntax)
+    check_parts(expression)
 }
 
 /// Whether a quote stands where braces hold the name of a label or metric.
@@ -110,11 +110,13 @@ fn skip_string(characters: &mut std::str::Chars<'_>, quote: char) {
     }
 }
 
-/// Checks the matchers of every selector.
-fn check_selectors(expression: &Expr) -> Result<(), String> {
+/// Checks every function and selector.
+fn check_parts(expression: &Expr) -> Result<(), PromqlError> {
     each(expression, &mut |expression| match expression {
-        Expr::VectorSelector(selector) => check_matchers(&selector.matchers),
-        Expr::MatrixSelector(matrix) => check_matchers(&matrix.vs.matchers),
+        Expr::VectorSelector(selector) => check_matchers(&selector.matchers).map_err(PromqlError::Syntax),
+        Expr::MatrixSelector(matrix) => check_matchers(&matrix.vs.matchers).map_err(PromqlError::Syntax),
+        Expr::Aggregate(aggregate) => newer::check_aggregation(aggregate),
+        Expr::Call(call) => newer::check_call(call),
         _ => Ok(()),
     })
 }

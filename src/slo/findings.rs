@@ -3,6 +3,7 @@
 
 use rust_decimal::Decimal;
 
+use super::meaning::{Alerted, Meaning};
 use super::plan::SloPlan;
 use super::window::{Change, Pair, SLICE, Tier};
 use crate::diag::{Code, Diagnostic, Span};
@@ -56,11 +57,6 @@ pub enum Finding {
         /// The first pair that it trips.
         pair: Pair,
     },
-    /// The window is not a whole number of slices or evaluations.
-    WindowNotWhole {
-        /// What it should be a multiple of.
-        step: Duration,
-    },
     /// A window holds too many evaluations.
     TooManyEvaluations {
         /// The window.
@@ -74,18 +70,16 @@ pub enum Finding {
 #[must_use]
 pub fn of(plan: &SloPlan) -> Vec<Finding> {
     let mut findings = Vec::new();
-    whole_windows(plan, &mut findings);
+    evaluations(plan, &mut findings);
     gate(plan, &mut findings);
     pairs(plan, &mut findings);
     single_failure(plan, &mut findings);
+    // Pairs that a short window shrinks onto each other are dropped as one.
+    findings.dedup();
     findings
 }
 
-fn whole_windows(plan: &SloPlan, findings: &mut Vec<Finding>) {
-    let step = plan.interval(plan.budget_tier());
-    if !plan.slo.window.is_multiple_of(step) {
-        findings.push(Finding::WindowNotWhole { step });
-    }
+fn evaluations(plan: &SloPlan, findings: &mut Vec<Finding>) {
     if let Some(longest) = plan.ratio_windows(Tier::Fast).last().copied()
         && longest.count_of(plan.slo.rules.interval) > MOST_EVALUATIONS
     {
@@ -117,15 +111,12 @@ fn pairs(plan: &SloPlan, findings: &mut Vec<Finding>) {
     }
 }
 
-/// One failed run trips a pair if the pair needs no second failure and 1 run is more than F·b of the long window.
 fn single_failure(plan: &SloPlan, findings: &mut Vec<Finding>) {
-    let Some(interval) = plan.slo.sli.probe_interval() else { return };
-    if plan.slo.alerting.min_failures > 1 {
+    if plan.slo.sli.probe_interval().is_none() {
         return;
     }
-    let trips = |pair: &&Pair| interval.as_secs() > pair.threshold * pair.long.as_secs();
-    if let Some(pair) = plan.pairs.iter().filter(|pair| plan.enabled(pair.severity)).find(trips) {
-        findings.push(Finding::SingleFailureAlerts { pair: pair.clone() });
+    if let Alerted::By(pair) = Meaning::of(plan).failure_alerts {
+        findings.push(Finding::SingleFailureAlerts { pair });
     }
 }
 
@@ -160,11 +151,6 @@ impl Finding {
                 Diagnostic::new(Code::SingleFailureAlerts, message)
                     .at(slo.alerting_span.unwrap_or(slo.span), format!("trips the {} / {} pair", pair.long, pair.short))
                     .help("set `alerting.min_failures` to 2 or more, or run the probe more often")
-            }
-            Self::WindowNotWhole { step } => {
-                let message = format!("the window {} of SLO `{name}` is not a multiple of {step}", slo.window);
-                let help = format!("write `{}`", slo.window.round_to(*step));
-                Diagnostic::new(Code::WindowNotWhole, message).at(slo.window_span, "its sums would not tile").help(help)
             }
             Self::TooManyEvaluations { window, interval } => {
                 let message =

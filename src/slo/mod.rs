@@ -8,6 +8,7 @@ pub mod budget;
 pub mod burn;
 pub mod findings;
 pub mod gate;
+pub mod meaning;
 pub mod plan;
 pub mod window;
 

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use crate::diag::{Code, Diagnostic, Level, SourceId, Sources};
 
 /// How many errors of one file are kept; a file that is no SLO file at all has one for each line.
-const MAX_ERRORS_PER_FILE: usize = 100;
+const MAX_PROBLEMS_PER_FILE: usize = 100;
 
 /// What a set of paths holds: the files, what they mean, and everything that is to be said about them.
 #[derive(Debug)]
@@ -75,26 +75,27 @@ fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems
 }
 
-/// Keeps the first errors of each file and says how many more there are.
+/// Keeps the first problems of each file and level and says how many more there are, no louder than they are.
 fn within_bounds(problems: Vec<Diagnostic>, sources: &Sources) -> Vec<Diagnostic> {
-    let mut counts: BTreeMap<SourceId, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(SourceId, Level), usize> = BTreeMap::new();
     let mut kept = Vec::new();
     for problem in problems {
         let source = problem.primary.as_ref().map(|label| label.span.source);
         let count = source.map_or(0, |id| {
-            let count = counts.entry(id).or_default();
+            let count = counts.entry((id, problem.level)).or_default();
             *count += 1;
             *count
         });
-        if count <= MAX_ERRORS_PER_FILE {
+        if count <= MAX_PROBLEMS_PER_FILE {
             kept.push(problem);
         }
     }
-    for (id, count) in counts {
-        let more = count.saturating_sub(MAX_ERRORS_PER_FILE);
+    for ((id, level), count) in counts {
+        let more = count.saturating_sub(MAX_PROBLEMS_PER_FILE);
         if let Some(source) = sources.get(id).filter(|_| more > 0) {
             let message = format!("`{}` has {more} more problems", source.path);
-            kept.push(Diagnostic::new(Code::TooManyErrors, message).help("mend the first ones and check again"));
+            let more = Diagnostic::new(Code::TooManyErrors, message).help("mend the first ones and check again");
+            kept.push(Diagnostic { level, ..more });
         }
     }
     kept

@@ -49,6 +49,15 @@ impl Alertmanager {
         self.address
     }
 
+    /// Tells it of alerts, as Prometheus does: `labels`, and `endsAt` for one that is over.
+    #[track_caller]
+    pub(crate) fn tell(&self, alerts: &[Value]) {
+        let body = serde_json::to_string(alerts).expect("JSON");
+        let headers = [("Content-Type", "application/json")];
+        let answer = http::post(self.address, "/api/v2/alerts", &headers, &body).expect("Alertmanager answers");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     /// The alerts that it holds, as its API shows them.
     #[track_caller]
     pub(crate) fn alerts(&self) -> Vec<Value> {

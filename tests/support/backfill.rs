@@ -25,7 +25,7 @@ impl Past {
         let past = Self { directory: tempfile::tempdir().expect("a temporary directory") };
         let file = past.directory.path().join("samples.om");
         fs::write(&file, openmetrics).expect("the samples");
-        create_blocks(&["openmetrics".as_ref(), file.as_path(), past.data().as_path()]);
+        past.create_blocks(&["openmetrics".as_ref(), file.as_path(), past.data().as_path()]);
         fs::remove_file(file).expect("the samples");
         past
     }
@@ -35,19 +35,20 @@ impl Past {
     #[track_caller]
     pub(crate) fn evaluate(&self, slo_file: &str, start: i64, end: i64) {
         for (level, rules) in levels(slo_file).iter().enumerate() {
-            // The phase of a group follows from its name and its file, which therefore stay the same.
-            let file = self.directory.path().join("rules.yaml");
+            // The phase of a group follows from its name and its file, which therefore stay the same in every pass and
+            // in every run.
+            let file = Path::new("rules.yaml");
             let blocks = self.directory.path().join(format!("level{level}"));
-            fs::write(&file, rules).expect("the rules");
+            fs::write(self.directory.path().join(file), rules).expect("the rules");
             let prometheus = self.open();
             let address = prometheus.address();
-            create_blocks(&[
+            self.create_blocks(&[
                 "rules".as_ref(),
                 format!("--url=http://{address}").as_ref(),
                 format!("--start={start}").as_ref(),
                 format!("--end={end}").as_ref(),
                 format!("--output-dir={}", blocks.display()).as_ref(),
-                file.as_path(),
+                file,
             ]);
             prometheus.stop();
             for block in fs::read_dir(&blocks).expect("the blocks") {
@@ -60,6 +61,20 @@ impl Past {
     /// A Prometheus that shows it.
     pub(crate) fn open(&self) -> Prometheus {
         Prometheus::over(&self.data())
+    }
+
+    #[track_caller]
+    fn create_blocks(&self, arguments: &[&Path]) {
+        let mut command = Command::new("promtool");
+        command
+            .current_dir(self.directory.path())
+            .args(["tsdb", "create-blocks-from", "--quiet", BLOCK])
+            .args(arguments);
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("cannot start promtool: {error}; it is in the Debian package prometheus"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("level=error"), "{said}");
     }
 
     fn data(&self) -> PathBuf {
@@ -76,15 +91,4 @@ fn levels(slo_file: &str) -> Vec<String> {
     assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
     let (plan, _) = slo::Plan::of(&loaded.fleet);
     generate::levels::levels(&plan).expect("valid rules")
-}
-
-#[track_caller]
-fn create_blocks(arguments: &[&Path]) {
-    let mut command = Command::new("promtool");
-    command.args(["tsdb", "create-blocks-from", "--quiet", BLOCK]).args(arguments);
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("cannot start promtool: {error}; it is in the Debian package prometheus"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !said.contains("level=error"), "{said}");
 }

@@ -4,6 +4,7 @@
 //! small servers are what those programs talk to. Everything listens on the loopback interface only.
 
 pub(crate) mod alertmanager;
+pub(crate) mod amtool;
 pub(crate) mod backfill;
 pub(crate) mod burndown;
 pub(crate) mod counting_target;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// How promtool judged a file.
+/// How a program judged a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Judgement {
     pub(crate) passed: bool,
@@ -22,9 +22,18 @@ pub(crate) fn test_rules(file: &Path) -> Judgement {
 }
 
 fn promtool(arguments: &[&str], file: &Path) -> Judgement {
-    let output = Command::new("promtool").args(arguments).arg(file).output();
+    judge(Command::new("promtool").args(arguments).arg(file), "prometheus")
+}
+
+/// Runs a program that judges a file.
+///
+/// # Panics
+/// If the program is missing, with the Debian `package` that has it.
+pub(crate) fn judge(command: &mut Command, package: &str) -> Judgement {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output();
     let output =
-        output.unwrap_or_else(|error| panic!("cannot start promtool: {error}; it is in the Debian package prometheus"));
+        output.unwrap_or_else(|error| panic!("cannot start {name}: {error}; it is in the Debian package {package}"));
     let text = [output.stdout, output.stderr].concat();
     Judgement { passed: output.status.success(), output: String::from_utf8_lossy(&text).into_owned() }
 }

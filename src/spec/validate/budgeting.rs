@@ -43,14 +43,32 @@ pub(super) fn combine(
     sli: Option<(&Sli, Span)>,
 ) -> Budgeting {
     let Some((budgeting, span)) = slo.or(file) else { return Budgeting::Occurrences };
-    if let (Budgeting::Timeslices { .. }, Some((Sli::Query { .. }, place))) = (budgeting, sli) {
-        let problem = Diagnostic::new(Code::InvalidTimeslices, "a `query` has no timeslices").at(place, "this SLI");
-        reader.report(problem.also(span, "timeslices are set here").help(
-            "write `budgeting: occurrences` for this SLO, or another kind of SLI: slices are judged by increments, and \
-             a query is evaluated over whole windows",
-        ));
+    if let (Budgeting::Timeslices { slice, .. }, Some((sli, place))) = (budgeting, sli)
+        && let Some((message, help)) = unfit(slice, sli)
+    {
+        let problem = Diagnostic::new(Code::InvalidTimeslices, message).at(place, "this SLI");
+        reader.report(problem.also(span, "timeslices are set here").help(help));
     }
     budgeting
+}
+
+/// Why an SLI cannot be judged by slices of this length, and what would be right.
+fn unfit(slice: Duration, sli: &Sli) -> Option<(String, String)> {
+    match sli {
+        Sli::Query { .. } => Some((
+            "a `query` has no timeslices".to_owned(),
+            "write `budgeting: occurrences` for this SLO, or another kind of SLI: slices are judged by increments, and \
+             a query is evaluated over whole windows"
+                .to_owned(),
+        )),
+        // A slice without a run is good, so an outage would spoil only some of the slices.
+        Sli::Probe { interval, .. } if *interval > slice => Some((
+            format!("a slice of {slice} is shorter than the {interval} from one run of the probe to the next"),
+            "write a longer slice, of up to `5m`, run the probe more often, or write `budgeting: occurrences` for this SLO"
+                .to_owned(),
+        )),
+        _ => None,
+    }
 }
 
 fn slice(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Option<Duration> {

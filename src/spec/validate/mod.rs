@@ -77,6 +77,7 @@ pub(super) fn fleet(trees: &[Node]) -> (Fleet, Vec<Diagnostic>) {
         slos(&mut reader, file, &mut catalog, &mut fleet);
     }
     service_alerts(&mut reader, &files, &mut fleet);
+    report_disagreeing_rules(&mut reader, &files);
     catalog.report_unused(&mut reader);
     (fleet, reader.problems)
 }
@@ -86,6 +87,35 @@ pub(super) fn exposed_secrets(tree: &Node) -> Vec<Span> {
     let mut found = Vec::new();
     secret::exposed(tree, &mut found);
     found
+}
+
+/// Reports files of one service whose rules would look at different intervals.
+fn report_disagreeing_rules(reader: &mut Reader, files: &[File<'_>]) {
+    let mut first: BTreeMap<&Name, (RuleTiming, Span)> = BTreeMap::new();
+    for file in files {
+        let is_set = file.fields.key_span("rules");
+        // A file of defaults only, such as working hours, has no rules to look at anything.
+        if is_set.is_none() && file.fields.get("slos").is_none() {
+            continue;
+        }
+        let span = is_set.or_else(|| file.fields.key_span("service"));
+        let (Some(name), Some(rules), Some(span)) = (&file.service, file.rules, span) else { continue };
+        let (known, place) = *first.entry(name).or_insert((rules, span));
+        if known != rules {
+            let message = format!("the files of the service `{name}` disagree on `rules`");
+            let problem = Diagnostic::new(Code::RulesDisagree, message).at(span, timing(rules));
+            reader.report(
+                problem
+                    .also(place, timing(known))
+                    .help("write the same `rules` in each file: the rules of a service share one evaluation interval"),
+            );
+        }
+    }
+}
+
+/// The timing of rules in words.
+fn timing(rules: RuleTiming) -> String {
+    format!("interval {}, delay {}, lookback {}", rules.interval, rules.delay, rules.lookback)
 }
 
 /// Gives what a file says of the alerts of its whole service to every SLO of the service.

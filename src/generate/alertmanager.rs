@@ -1,0 +1,206 @@
+//! Alertmanager's configuration: pages, tickets and the watchdog go apart, and one outage is one page.
+//!
+//! The receivers are names without a way to reach anybody: only the reader of the file knows that. Burn-rate alerts
+//! are told by their window labels and not by their name, so that no other alert is ever muted.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::alerts::NOBODY;
+use super::yaml::{self, display};
+use super::{Artifact, Kind};
+use crate::names::label;
+use crate::promql::quote;
+use crate::slo::{Plan, SloPlan};
+use crate::spec::model::Severity;
+use crate::units::Duration;
+
+/// What the file says of itself, below the line that every generated file begins with.
+const ADVICE: &str = "\
+# The receivers are yours to fill: copy the file and say at `page`, `ticket` and `watchdog` where they go, or take
+# its `routes` and `inhibit_rules` into the configuration that you have.
+";
+
+/// A page waits this long for the other groups of its outage.
+const PAGE_WAIT: Duration = Duration::from_secs(10);
+
+/// A ticket waits this long, so that an outage that pages a little later opens none.
+const TICKET_WAIT: Duration = Duration::from_mins(5);
+
+/// How often a group that changed is told again.
+const GROUP_INTERVAL: Duration = Duration::from_mins(5);
+
+/// How often a page that goes on is repeated.
+const PAGE_AGAIN: Duration = Duration::from_hours(4);
+
+/// How often a ticket is; Alertmanager forgets after five days what it has sent.
+const TICKET_AGAIN: Duration = Duration::from_days(1);
+
+/// How often a dead man's switch hears that all is well.
+const WATCHDOG_AGAIN: Duration = Duration::from_mins(5);
+
+/// How often Alertmanager looks whether that time has come.
+const WATCHDOG_LOOK: Duration = Duration::from_mins(1);
+
+/// Alertmanager's configuration, as far as it is written here.
+#[derive(Debug, Serialize)]
+struct Configuration {
+    route: Root,
+    receivers: Vec<Receiver>,
+    inhibit_rules: Vec<Inhibition>,
+}
+
+/// The top of the routing tree, which also has whatever is not of an SLO.
+#[derive(Debug, Serialize)]
+struct Root {
+    receiver: &'static str,
+    routes: Vec<Route>,
+}
+
+/// A branch of the routing tree; the first that matches takes an alert.
+#[derive(Debug, Serialize)]
+struct Route {
+    receiver: &'static str,
+    matchers: Vec<String>,
+    group_by: Vec<String>,
+    #[serde(serialize_with = "display")]
+    group_wait: Duration,
+    #[serde(serialize_with = "display")]
+    group_interval: Duration,
+    #[serde(serialize_with = "display")]
+    repeat_interval: Duration,
+}
+
+/// Somebody to notify.
+#[derive(Debug, Serialize)]
+struct Receiver {
+    name: &'static str,
+}
+
+/// Targets are muted while a source fires that has equal labels. A label that both lack is equal.
+#[derive(Clone, Debug, Serialize)]
+struct Inhibition {
+    source_matchers: Vec<String>,
+    target_matchers: Vec<String>,
+    equal: Vec<String>,
+}
+
+/// The configuration for all services of a plan; none if it has no SLO.
+pub(super) fn artifact(plan: &Plan) -> Result<Option<Artifact>, yaml::Error> {
+    let plans: Vec<&SloPlan> = plan.slos().collect();
+    if plans.is_empty() {
+        return Ok(None);
+    }
+    let path = PathBuf::from(Kind::Alertmanager.directory()).join("alertmanager.yaml");
+    let text = yaml::print_with(ADVICE, &configuration(&plans))?;
+    Ok(Some(Artifact { path, text }))
+}
+
+fn configuration(plans: &[&SloPlan]) -> Configuration {
+    let outage = outage(plans);
+    let inhibit_rules = [inhibitions_of_tickets(plans, &outage), inhibitions_of_pages(plans, &outage)].concat();
+    let receivers = [PAGE, TICKET, WATCHDOG].map(|name| Receiver { name }).into();
+    Configuration { route: Root { receiver: TICKET, routes: routes(plans, outage) }, receivers, inhibit_rules }
+}
+
+/// The receiver of pages.
+const PAGE: &str = "page";
+
+/// The receiver of tickets.
+const TICKET: &str = "ticket";
+
+/// The receiver of alerts that always fire: something that complains when it hears nothing.
+const WATCHDOG: &str = "watchdog";
+
+/// The labels that all alerts of one outage share, and that no two outages do: the SLO and its group.
+fn outage(plans: &[&SloPlan]) -> Vec<String> {
+    let by: BTreeSet<String> = plans.iter().flat_map(|plan| super::rules::by(plan)).collect();
+    [label::SERVICE, label::SLO].map(str::to_owned).into_iter().chain(by).collect()
+}
+
+/// What calls somebody at night to `page`, what calls nobody to `watchdog`, everything else of an SLO to `ticket`.
+fn routes(plans: &[&SloPlan], outage: Vec<String>) -> Vec<Route> {
+    let mut group_by = outage;
+    group_by.push(label::SEVERITY.to_owned());
+    let ours = format!("{}!=\"\"", label::SERVICE);
+    let words: BTreeSet<&str> = plans.iter().map(|plan| severity(plan, Severity::Page)).collect();
+    let pages = words.into_iter().map(|word| Route {
+        receiver: PAGE,
+        matchers: vec![ours.clone(), is(label::SEVERITY, word)],
+        group_by: group_by.clone(),
+        group_wait: PAGE_WAIT,
+        group_interval: GROUP_INTERVAL,
+        repeat_interval: PAGE_AGAIN,
+    });
+    let tickets = Route {
+        receiver: TICKET,
+        matchers: vec![ours.clone()],
+        group_by: group_by.clone(),
+        group_wait: TICKET_WAIT,
+        group_interval: GROUP_INTERVAL,
+        repeat_interval: TICKET_AGAIN,
+    };
+    let watchdogs = Route {
+        receiver: WATCHDOG,
+        matchers: vec![ours.clone(), is(label::SEVERITY, NOBODY)],
+        group_by: vec![label::SERVICE.to_owned()],
+        group_wait: Duration::ZERO,
+        group_interval: WATCHDOG_LOOK,
+        repeat_interval: WATCHDOG_AGAIN,
+    };
+    pages.chain([watchdogs, tickets]).collect()
+}
+
+/// A page mutes the burn-rate tickets of its outage. Other tickets say something that no page says.
+fn inhibitions_of_tickets(plans: &[&SloPlan], equal: &[String]) -> Vec<Inhibition> {
+    let pairs = plans.iter().map(|plan| (severity(plan, Severity::Page), severity(plan, Severity::Ticket)));
+    // Where both have the same word, nothing tells them apart, and nothing may be muted.
+    let pairs: BTreeSet<_> = pairs.filter(|(page, ticket)| page != ticket).collect();
+    pairs
+        .into_iter()
+        .map(|(page, ticket)| Inhibition {
+            source_matchers: vec![is(label::SEVERITY, page), burns()],
+            target_matchers: vec![is(label::SEVERITY, ticket), burns()],
+            equal: equal.to_vec(),
+        })
+        .collect()
+}
+
+/// The page pair with the shorter window mutes those with longer ones: they see a fast outage later, and forget it
+/// later, and would only say again what has been said.
+fn inhibitions_of_pages(plans: &[&SloPlan], equal: &[String]) -> Vec<Inhibition> {
+    let mut seen = BTreeSet::new();
+    for plan in plans {
+        let pages = || plan.pairs.iter().filter(|pair| pair.severity == Severity::Page);
+        for short in pages() {
+            let longer = pages().filter(|pair| pair.long > short.long);
+            seen.extend(longer.map(|pair| (severity(plan, Severity::Page), short.long, pair.long)));
+        }
+    }
+    seen.into_iter()
+        .map(|(word, short, long)| Inhibition {
+            source_matchers: vec![is(label::SEVERITY, word), is(label::LONG_WINDOW, &short.to_string())],
+            target_matchers: vec![is(label::SEVERITY, word), is(label::LONG_WINDOW, &long.to_string())],
+            equal: equal.to_vec(),
+        })
+        .collect()
+}
+
+/// The word that the file has for a severity.
+fn severity(plan: &SloPlan, severity: Severity) -> &str {
+    match severity {
+        Severity::Page => &plan.slo.alerting.page.severity,
+        Severity::Ticket => &plan.slo.alerting.ticket.severity,
+    }
+}
+
+/// Only burn-rate alerts have windows.
+fn burns() -> String {
+    format!("{}!=\"\"", label::LONG_WINDOW)
+}
+
+fn is(name: &str, value: &str) -> String {
+    format!("{name}={}", quote(value))
+}
