@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod alertmanager;
+mod ask;
+mod backfill;
 mod check;
 mod demo;
 mod differential;

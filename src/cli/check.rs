@@ -50,11 +50,14 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     let Planned { mut loaded, plan } = load::load(&arguments.paths);
     // What a file means is said only of files that can be used.
     let plan = if loaded.has_errors() { Plan::default() } else { plan };
-    let mut unanswered = None;
     if let Some(url) = arguments.prometheus.as_ref().filter(|_| !loaded.has_errors()) {
         match ask(arguments, url, &plan) {
             Ok(findings) => loaded.diagnostics.extend(findings),
-            Err(message) => unanswered = Some(message),
+            Err(message) => {
+                // Half an answer would look like a whole one, so there is none.
+                output::messages(&format!("burndown: {message}\n"));
+                return Exit::Usage;
+            }
         }
     }
     let summary = Summary::of(&loaded);
@@ -62,10 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Output::Human => human(&loaded, &plan, &summary),
         Output::Json => as_json(&loaded, &plan, &summary),
     };
-    let exit = output::results(&text, summary.exit(&loaded, arguments.strict));
-    let Some(message) = unanswered else { return exit };
-    output::messages(&format!("burndown: {message}\n"));
-    Exit::Usage
+    output::results(&text, summary.exit(&loaded, arguments.strict))
 }
 
 /// What the live Prometheus shows.

@@ -1,5 +1,6 @@
 //! The command line: arguments as typed, one thin file per subcommand, exit codes with meaning.
 
+mod backfill;
 mod check;
 mod demo;
 mod generate;
@@ -47,6 +48,7 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Generate(generate::Arguments),
+    Backfill(backfill::Arguments),
     Serve(serve::Arguments),
     Demo(demo::Arguments),
 }
@@ -56,6 +58,7 @@ enum Command {
 pub fn main() -> Exit {
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -168,6 +168,18 @@ impl Series {
         self.offset = offset;
         self
     }
+
+    /// The name of its metric.
+    #[must_use]
+    pub fn metric(&self) -> &str {
+        self.selector.split('{').next().unwrap_or_default()
+    }
+
+    /// The range that it reads, if it is more than its newest sample, and how far it looks back from there.
+    #[must_use]
+    pub const fn reach(&self) -> (Option<Duration>, Duration) {
+        (self.range, self.offset)
+    }
 }
 
 impl From<Series> for Expr {
@@ -235,7 +247,7 @@ impl Expr {
     pub fn each_metric(&self, see: &mut impl FnMut(&str)) {
         match self {
             Self::Number(_) | Self::Text(_) | Self::Checked(_) => {}
-            Self::Series(series) => see(series.selector.split('{').next().unwrap_or_default()),
+            Self::Series(series) => see(series.metric()),
             Self::Subquery { inner, .. } | Self::Aggregate { inner, .. } => inner.each_metric(see),
             Self::Call { arguments, .. } => arguments.iter().for_each(|argument| argument.each_metric(see)),
             Self::Binary { left, right, .. } => {

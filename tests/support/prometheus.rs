@@ -71,6 +71,27 @@ impl Prometheus {
         prometheus
     }
 
+    /// Starts it with a configuration and further flags.
+    pub(crate) fn with(configuration: &str, flags: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("prometheus.yml");
+        fs::write(&file, configuration).expect("the configuration");
+        let address = port::free();
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .args(flags);
+        let process = Process::start(&mut command, "the Debian package prometheus");
+        let prefix = flags.iter().find_map(|flag| flag.strip_prefix("--web.route-prefix=")).unwrap_or_default();
+        let mut prometheus = Self { address, process, _directory: directory };
+        prometheus.process.wait_until("Prometheus is ready", Duration::from_secs(30), || {
+            http::get(address, &format!("{prefix}/-/ready"), &[]).ok().filter(|answer| answer.status == 200)
+        });
+        prometheus
+    }
+
     /// Starts it over a directory of blocks that holds the past, with nothing to scrape.
     pub(crate) fn over(data: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");

@@ -6,7 +6,7 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, LabelName, Objective};
 
 use super::super::model::{Alerting, Budgeting, Sli, Slo};
-use super::super::raw::Node;
+use super::super::raw::{Node, Value};
 use super::super::read::{Fields, Reader};
 use super::alerting::Scope;
 use super::names::{Catalog, Kind};
@@ -81,6 +81,15 @@ fn budgeting(reader: &mut Reader, fields: &Fields<'_>, file: &File<'_>, sli: Opt
 
 /// A rolling window, with its place.
 pub(super) fn window(reader: &mut Reader, node: &Node) -> Option<(Duration, Span)> {
+    if let Value::Scalar(text) = &node.value
+        && let Some((calendar, rolling)) = calendar(text)
+    {
+        let problem = Diagnostic::new(Code::InvalidWindow, format!("a window of {calendar} is a calendar window"));
+        reader.report(problem.at(node.span, "budgets here are those of rolling windows").help(format!(
+            "write `{rolling}`: on the first of a month a calendar window forgives every failure at once, a rolling one never"
+        )));
+        return None;
+    }
     let window: Duration = reader.duration(node, "`window`")?;
     let (shortest, longest) = WINDOWS;
     let (message, help) = if (shortest..=longest).contains(&window) {
@@ -99,6 +108,23 @@ pub(super) fn window(reader: &mut Reader, node: &Node) -> Option<(Duration, Span
     };
     reader.report(Diagnostic::new(Code::InvalidWindow, message).at(node.span, "not such a window").help(help));
     None
+}
+
+/// What a calendar window is called, and the rolling one to use instead.
+fn calendar(word: &str) -> Option<(&'static str, &'static str)> {
+    let lower = word.to_lowercase();
+    let number_of = |unit: char| word.strip_suffix(unit).is_some_and(|count| count.parse::<u32>().is_ok());
+    match lower.trim_start_matches("calendar").trim_start_matches(['-', '_', ' ']) {
+        "" if !lower.is_empty() => Some(("a month", "30d")),
+        "month" | "monthly" | "months" => Some(("a month", "30d")),
+        "quarter" | "quarterly" => Some(("a quarter", "90d")),
+        "week" | "weekly" => Some(("a week", "7d")),
+        "day" | "daily" => Some(("a day", "1d")),
+        "year" | "yearly" | "annual" => Some(("a year", "90d")),
+        _ if number_of('M') => Some(("months", "30d")),
+        _ if number_of('Q') => Some(("quarters", "90d")),
+        _ => None,
+    }
 }
 
 /// Reports each label that tells groups apart and that the file also sets to one value for all of them.

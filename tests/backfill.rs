@@ -1,0 +1,1 @@
+//! `burndown backfill` against a real Prometheus.
