@@ -106,6 +106,10 @@ fn selectors_buckets_and_scrapes_are_looked_at() {
         ("live-typo", events("http_requests_total{code=\"200\"}", "http_request_total{job=\"api\"}")),
         ("live-wrong-label", events("http_requests_total{code=\"200\"}", "http_requests_total{job=\"ap\"}")),
         ("live-no-failures", events("http_requests_total{code=~\"5..\"}", "http_requests_total{job=\"api\"}")),
+        (
+            "live-wrong-target",
+            events("http_requests_total{job=\"ap\",code=~\"5..\"}", "http_requests_total{job=\"api\"}"),
+        ),
         ("live-unlike-any", events("http_requests_total{code=\"200\"}", "quite_another_thing")),
         ("live-bucket", with_sli("{latency: {histogram: 'http_request_seconds{job=\"api\"}', threshold: 300ms}}")),
         (
