@@ -77,13 +77,17 @@ async fn matches_nothing(
             None => problem.help("see on the server's graph page which metrics there are"),
         });
     }
-    for (label, alone) in selector.matchers() {
+    let is_of_target = |label: &str| [label::JOB, label::INSTANCE].contains(&label);
+    let mut matchers = selector.matchers();
+    // A target is there whether or not anything fails.
+    matchers.sort_by_key(|(label, _)| !is_of_target(label));
+    for (label, alone) in matchers {
         if exists(client, &alone).await? {
             continue;
         }
         let values = optional(client.label_values(&label, Some(&metric)).await)?.unwrap_or_default();
         // A counter of failures has no child with such a code while nothing failed.
-        if source.role == Role::Failures && !values.is_empty() {
+        if source.role == Role::Failures && !values.is_empty() && !is_of_target(&label) {
             return Ok(no_failures(slo, selector, format!("`{label}` has the values {}", listed(&values))));
         }
         let problem = plain(format!("no series of `{metric}` has such a `{label}`"));

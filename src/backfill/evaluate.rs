@@ -17,8 +17,11 @@ enum Value {
     Vector(Vector),
 }
 
+/// Values by time, in Unix milliseconds.
+type Points = Vec<(i64, f64)>;
+
 /// The answers of Prometheus for one leaf, by time.
-pub(super) struct Answers(Vec<(Arc<Labels>, Vec<(i64, f64)>)>);
+pub(super) struct Answers(Vec<(Arc<Labels>, Points)>);
 
 impl Answers {
     /// From what a range query gave.
@@ -43,7 +46,7 @@ fn unnamed(mut labels: Labels) -> Labels {
 /// Everything that one record has recorded so far, as far back as it is read.
 #[derive(Default)]
 pub(super) struct Track {
-    series: BTreeMap<Arc<Labels>, Vec<(i64, f64)>>,
+    series: BTreeMap<Arc<Labels>, Points>,
     /// Labels of a result → those of the recorded series.
     known: BTreeMap<Arc<Labels>, Arc<Labels>>,
 }

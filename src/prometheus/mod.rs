@@ -222,7 +222,8 @@ impl Client {
         }
         let body = self.read(path, response).await?;
         let envelope: answer::Envelope<T> = serde_json::from_slice(&body).map_err(|error| {
-            if status.is_success() { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
+            let is_json = body.trim_ascii_start().starts_with(b"{");
+            if is_json { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
         })?;
         match envelope.data {
             Some(data) if envelope.status == "success" => Ok(data),

@@ -1,6 +1,6 @@
 //! Whether two texts are the same expression, however each is written.
 
-use promql_parser::parser::{self, Expr, LabelModifier};
+use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
 
 /// The longest expression that is compared by its meaning, as deep as the parser may go.
 const MAX_BYTES: usize = 64 << 10;
@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 64 << 10;
 const MAX_DEPTH: usize = 200;
 
 /// Whether two texts are the same expression: white space, parentheses that change nothing, the writing of numbers,
-/// durations and strings do not count. Texts that are no PromQL are the same if they hold the same words.
+/// durations and strings, and the order of matchers do not count. Texts that are no PromQL are the same if they hold the same words.
 #[must_use]
 pub fn same(one: &str, other: &str) -> bool {
     let words = |text: &str| text.split_whitespace().collect::<String>();
@@ -60,8 +60,19 @@ fn bare(expression: Expr) -> Expr {
             subquery.expr = Box::new(bare(*subquery.expr));
             Expr::Subquery(subquery)
         }
+        Expr::VectorSelector(selector) => Expr::VectorSelector(ordered(selector)),
+        Expr::MatrixSelector(mut matrix) => {
+            matrix.vs = ordered(matrix.vs);
+            Expr::MatrixSelector(matrix)
+        }
         other => other,
     }
+}
+
+/// The selector with its matchers in the order in which Prometheus prints them.
+fn ordered(mut selector: VectorSelector) -> VectorSelector {
+    selector.matchers.matchers.sort_by_cached_key(ToString::to_string);
+    selector
 }
 
 #[cfg(test)]
@@ -78,6 +89,7 @@ mod tests {
             ("x{a='b'}", "x{a=\"b\"}"),
             ("(a - b >= 0) or c", "a - b >= 0 or c"),
             ("sum (x)", "sum(x)"),
+            ("x{b=\"1\",a=\"2\"}[5999ms]", "x{a=\"2\",b=\"1\"}[5s999ms]"),
         ] {
             assert!(same(one, other), "{one} and {other}");
         }

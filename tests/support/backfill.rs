@@ -58,6 +58,15 @@ impl Past {
         }
     }
 
+    /// Adds the blocks of a directory.
+    #[track_caller]
+    pub(crate) fn load(&self, blocks: &Path) {
+        for block in fs::read_dir(blocks).expect("the blocks") {
+            let block = block.expect("a block");
+            fs::rename(block.path(), self.data().join(block.file_name())).expect("the block moves");
+        }
+    }
+
     /// A Prometheus that shows it.
     pub(crate) fn open(&self) -> Prometheus {
         Prometheus::over(&self.data())
