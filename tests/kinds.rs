@@ -35,6 +35,10 @@ const LOOKBACK: f64 = 300.0;
 /// Target `b` starts anew then, after half a minute in which nothing happens.
 const RESTART: i64 = START + 150 * MINUTE;
 
+/// The value that marks the end of a series, also as the sum of a native histogram (prometheus/prometheus,
+/// `model/value/value.go`).
+const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
 /// From then on the target writes `le="1.0"` where it wrote `le="1"`.
 const RENAMED: i64 = START + 170 * MINUTE;
 
@@ -100,7 +104,7 @@ impl Child {
 
     /// A counter of it.
     fn write(&self, request: &mut Request, name: &str, label: &[(&str, &str)], value: impl Fn(u64, u64) -> u64) {
-        let samples = self.shown.iter().map(|(time, total, bad)| (*time, value(*total, *bad) as f64));
+        let samples = self.shown.iter().map(|(time, total, bad)| scraped(*time, value(*total, *bad)));
         request.floats(&self.labels(name, label), samples);
     }
 
@@ -118,7 +122,7 @@ impl Child {
         self.write(request, "renamed_seconds_count", &[], |total, _| total);
         let good = |renamed: bool| {
             let shown = self.shown.iter().filter(move |(time, ..)| (*time >= RENAMED) == renamed);
-            shown.map(|(time, total, bad)| (*time, (total - bad) as f64))
+            shown.map(|(time, total, bad)| scraped(*time, total - bad))
         };
         request.floats(&self.labels("renamed_seconds_bucket", &[("le", "1")]), good(false));
         request.floats(&self.labels("renamed_seconds_bucket", &[("le", "1.0")]), good(true));
@@ -126,12 +130,13 @@ impl Child {
 
     /// The native one, with buckets from 0.25 s to 4 s: a good event takes up to 1 s.
     fn write_native(&self, request: &mut Request) {
-        let histogram = |total: u64, bad: u64| {
+        let histogram = |time: i64, total: u64, bad: u64| {
+            let (_, sum) = scraped(time, total);
             let good = total - bad;
             let counts = vec![good / 3, good - good / 3, bad / 2, bad - bad / 2];
-            Histogram { schema: 0, sum: total as f64, first: -1, counts }
+            Histogram { schema: 0, sum, first: -1, counts }
         };
-        let samples = self.shown.iter().map(|(time, total, bad)| (*time, histogram(*total, *bad)));
+        let samples = self.shown.iter().map(|(time, total, bad)| (*time, histogram(*time, *total, *bad)));
         request.histograms(&self.labels("native_seconds", &[]), samples);
     }
 
@@ -141,13 +146,19 @@ impl Child {
         let born = self.shown.iter().position(|(.., bad)| *bad > 0).unwrap();
         // Target b shows it from the start.
         let born = if self.instance == "b" { 0 } else { born };
-        let bad = self.shown[born..].iter().map(|(time, _, bad)| (*time, *bad as f64));
+        let bad = self.shown[born..].iter().map(|(time, _, bad)| scraped(*time, *bad));
         request.floats(&self.labels("calls_total", &[("result", "bad")]), bad);
     }
 }
 
 fn scrapes() -> impl Iterator<Item = i64> {
     (0..).map(|number| START + PHASE + number * SCRAPE).take_while(|time| *time < END)
+}
+
+/// A counter as a scrape shows it. One in eleven fails, and leaves a staleness marker.
+fn scraped(time: i64, value: u64) -> (i64, f64) {
+    let is_failed = (time - START) / SCRAPE % 11 == 0;
+    (time, if is_failed { STALE } else { value as f64 })
 }
 
 /// Nothing happens in the first and in the last twenty minutes, for another twenty in between, and before the restart.
