@@ -9,24 +9,17 @@
 //! Fails if our rules do not read at least 80 times fewer samples at 20 raw series, and 300 times at 500.
 
 #![allow(missing_docs, dead_code, unreachable_pub)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use support::process::Process;
+use support::remote_write::Request;
 use support::{burndown, http, port};
 
 #[path = "../tests/support/mod.rs"]
@@ -224,13 +217,13 @@ fn fill(address: SocketAddr, end: i64) {
     let days = (3..30).rev().map(|day| (end - (day + 1) * DAY, end - day * DAY));
     let hours = (0..72).rev().map(|hour| (end - (hour + 1) * HOUR, end - hour * HOUR));
     for (from, to) in days.chain(hours) {
-        post(address, &snappy(&stretch(from, to, end)));
+        stretch(from, to, end).send(address);
     }
 }
 
 /// Everything that was scraped and recorded in (`from`, `to`], as a remote-write request.
-fn stretch(from: i64, to: i64, end: i64) -> Vec<u8> {
-    let mut out = Vec::new();
+fn stretch(from: i64, to: i64, end: i64) -> Request {
+    let mut out = Request::default();
     for (series, _) in FLEETS {
         let slices = [
             "slo:sli_total:increase5m",
@@ -277,68 +270,10 @@ const SINGLES: [&str; 15] = [
     "slo:objective:ratio",
 ];
 
-/// Samples of one series every `step` seconds in (`from`, `to`], as a `TimeSeries` of the remote-write protocol
-/// (prometheus/prometheus, prompb/types.proto).
+/// Adds samples of one series every `step` seconds in (`from`, `to`].
 #[allow(clippy::cast_precision_loss)]
-fn write(out: &mut Vec<u8>, metric: &Metric, from: i64, to: i64, step: i64) {
-    let mut series = Vec::new();
-    for (name, value) in &metric.labels {
-        let mut label = Vec::new();
-        field(&mut label, 1, name.as_bytes());
-        field(&mut label, 2, value.as_bytes());
-        field(&mut series, 1, &label);
-    }
-    let mut time = from + step;
-    while time <= to {
-        let mut sample = vec![1 << 3 | 1];
-        sample.extend(((time % 1_000_000) as f64).to_le_bytes());
-        sample.push(2 << 3);
-        varint(&mut sample, u64::try_from(time).expect("after 1970") * 1_000);
-        field(&mut series, 2, &sample);
-        time += step;
-    }
-    field(out, 1, &series);
-}
-
-/// A length-delimited field of a protocol buffer.
-fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
-    out.push(number << 3 | 2);
-    varint(out, bytes.len() as u64);
-    out.extend(bytes);
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Snappy's block format without compression: the length, then literals of up to 64 KiB.
-fn snappy(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 10_000 + 16);
-    varint(&mut out, bytes.len() as u64);
-    for chunk in bytes.chunks(1 << 16) {
-        out.push(61 << 2);
-        out.extend(u16::try_from(chunk.len() - 1).expect("at most 64 KiB").to_le_bytes());
-        out.extend(chunk);
-    }
-    out
-}
-
-/// Posts a remote-write request.
-fn post(address: SocketAddr, body: &[u8]) {
-    let mut stream = TcpStream::connect(address).expect("Prometheus listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-    let head = format!(
-        "POST /api/v1/write HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\
-         Content-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\n\
-         X-Prometheus-Remote-Write-Version: 0.1.0\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+fn write(request: &mut Request, metric: &Metric, from: i64, to: i64, step: i64) {
+    let labels: Vec<(&str, &str)> = metric.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let times = (1..=(to - from) / step).map(|number| from + number * step);
+    request.floats(&labels, times.map(|time| (time, (time % 1_000_000) as f64)));
 }

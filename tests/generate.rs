@@ -1,8 +1,11 @@
 //! Generated rules and proofs against promtool.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use serde_json::{Value, json};
 
 use crate::support::burndown::{Finished, run};
 use crate::support::promtool::{check_rules, test_rules};
@@ -37,6 +40,11 @@ slos:
     sli: {{query: {{bad: 'sum(rate(x_errors[$window]))', total: 'sum(rate(x_total[$window]))'}}}}
 "#
     )
+}
+
+/// The SLO of a probe alone.
+fn first_slo(every_kind: &str) -> String {
+    every_kind.split("  - name: counted").next().unwrap().to_owned()
 }
 
 /// Writes an SLO file and generates everything from it.
@@ -94,21 +102,139 @@ fn the_examples_prove_themselves() {
 }
 
 #[test]
-fn every_kind_proves_itself_for_every_window_and_objective() {
+fn every_kind_proves_itself_for_short_and_long_windows() {
     let minutes = "alerting: {windows: [{severity: page, long: 10m, short: 2m, factor: 4}, {severity: ticket, long: 30m, short: 5m, budget: 60%}]}";
     let quick = "rules: {interval: 5s, delay: 5s, lookback: 20s}\n";
-    for (window, objective, extra) in [
-        ("1h", "90", format!("{quick}{minutes}")),
-        ("36h", "95", String::new()),
-        ("5d", "99.95", String::new()),
-        ("30d", "50", String::new()),
-        ("90d", "99.99", String::new()),
-    ] {
+    for (window, objective, extra) in
+        [("1h", "90", format!("{quick}{minutes}")), ("36h", "95", String::new()), ("90d", "99.99", String::new())]
+    {
         let directory = tempfile::tempdir().unwrap();
         let (finished, output) = generate(directory.path(), &every_kind(window, objective, &extra));
         assert_eq!(finished.code, Some(0), "{window} {objective}: {}", finished.stderr);
         assert_proved(&output);
     }
+}
+
+/// What differs between these windows and objectives and the others is the same for every kind.
+#[test]
+fn a_probe_proves_itself_for_shrunken_pairs_and_a_lenient_objective() {
+    for (window, objective) in [("5d", "99.95"), ("30d", "50")] {
+        let directory = tempfile::tempdir().unwrap();
+        let (finished, output) = generate(directory.path(), &first_slo(&every_kind(window, objective, "")));
+        assert_eq!(finished.code, Some(0), "{window} {objective}: {}", finished.stderr);
+        assert_proved(&output);
+    }
+}
+
+/// The SLOs of the kinds that [`every_kind`] leaves out, with everything that a file may say of alerts.
+const OPTIONS: &str = r#"version: burndown/v1
+service: shop
+labels: {team: "a {{ brace }}"}
+alerting:
+  runbook: https://wiki.example.com/shop
+  windows:
+    - {severity: page, long: 30m, short: 5m, factor: 10}
+    - {severity: ticket, long: 12h, short: 1h, factor: 4}
+  page: {for: 2m, keep_firing_for: 4m, labels: {severity: critical, channel: "{{ phone }}"}, annotations: {impact: "{{ $labels.slo }} at {{ $value }}"}}
+  ticket: {keep_firing_for: 15m}
+  alerts:
+    burn: {name: ShopBurns, labels: {area: checkout}}
+    exhausted: {severity: page, for: 0s, annotations: {ask: product}}
+    data_missing: {name: ShopIsSilent, for: 0s, keep_firing_for: 2h}
+    gate_closed: {disable: true}
+    rules_failing: {name: ShopRulesFail}
+    watchdog: {disable: true}
+slos:
+  - name: latency
+    objective: 99
+    sli: {latency: {histogram: 'request_seconds{job="api"}', threshold: 300ms, by: [route]}}
+  - {name: native, objective: 99, sli: {latency: {histogram: request_seconds, threshold: 1s, native: true}}}
+  - name: gauge
+    objective: 99
+    sli: {gauge: {metric: probe_success, by: [instance]}}
+    labels: {team: night}
+    alerting: {runbook: "https://wiki.example.com/{{gauge}}", ticket: {disable: true}}
+  - name: queue
+    objective: 99
+    sli: {gauge: {metric: queue_length, at_most: 100}}
+    alerting: {page: {for: 30m}, alerts: {burn: {for: 3m, keep_firing_for: 0s}}}
+  - {name: ratio, objective: 99, sli: {ratio: {error: 'job:errors:ratio'}}}
+  - name: slices
+    objective: 99
+    budgeting: {timeslices: {slice: 1m, target: 95}}
+    sli: {events: {good: 'jobs_total{result="ok"}', bad: 'jobs_total{result="failed"}'}}
+"#;
+
+#[test]
+fn the_other_kinds_prove_themselves_with_every_option_of_alerts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (finished, output) = generate(directory.path(), OPTIONS);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_proved(&output);
+}
+
+/// The alerts of an SLO, or of the service, by name; the burn-rate alerts with their long window.
+fn alerts(output: &Path, group: &str) -> BTreeMap<String, Value> {
+    let mut alerts = BTreeMap::new();
+    for path in files(&output.join("rules")) {
+        let file: Value = serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let groups = file["groups"].as_array().unwrap().iter().filter(|found| found["name"] == group);
+        for rule in groups.flat_map(|group| group["rules"].as_array().unwrap()) {
+            let Some(name) = rule["alert"].as_str() else { continue };
+            let window = rule["labels"]["long_window"].as_str();
+            let name = window.map_or_else(|| name.to_owned(), |window| format!("{name} {window}"));
+            assert!(alerts.insert(name, rule.clone()).is_none(), "two of one name in {group}");
+        }
+    }
+    alerts
+}
+
+#[test]
+fn what_a_file_says_of_alerts_is_what_they_carry() {
+    let directory = tempfile::tempdir().unwrap();
+    let (finished, output) = generate(directory.path(), OPTIONS);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let names = |group: &str| alerts(&output, group).into_keys().collect::<Vec<_>>();
+    let all = ["ErrorBudgetExhausted", "ShopBurns 12h", "ShopBurns 30m", "ShopIsSilent"];
+    assert_eq!(names("burndown/shop/latency"), all);
+    // Tickets are left out, and what became a page is not one any more.
+    assert_eq!(names("burndown/shop/gauge"), ["ErrorBudgetExhausted", "ShopBurns 30m"]);
+    // What this SLO, the first by name, says for itself reaches no alert of the whole service.
+    assert_eq!(names("burndown/shop"), ["ShopRulesFail"]);
+
+    let latency = alerts(&output, "burndown/shop/latency");
+    let page = &latency["ShopBurns 30m"];
+    assert_eq!((&page["for"], &page["keep_firing_for"]), (&json!("2m"), &json!("4m")));
+    let (open, close) = ("{{ \"{{\" }}", "}}");
+    let team = format!("a {open} brace {close}");
+    let labels = json!({
+        "area": "checkout", "channel": format!("{open} phone {close}"), "severity": "critical",
+        "team": team, "slo": "latency", "slo_service": "shop",
+        "long_window": "30m", "short_window": "5m",
+    });
+    assert_eq!(page["labels"], labels);
+    let annotations = &page["annotations"];
+    assert_eq!(annotations["impact"], "{{ $labels.slo }} at {{ $value }}");
+    assert_eq!(annotations["runbook_url"], "https://wiki.example.com/shop");
+
+    let ticket = &latency["ShopBurns 12h"];
+    assert_eq!((&ticket["for"], &ticket["keep_firing_for"]), (&Value::Null, &json!("15m")));
+    assert_eq!((&ticket["labels"]["severity"], &ticket["labels"]["channel"]), (&json!("ticket"), &Value::Null));
+    let exhausted = &latency["ErrorBudgetExhausted"];
+    assert_eq!((&exhausted["for"], &exhausted["labels"]["severity"]), (&Value::Null, &json!("critical")));
+    assert_eq!(exhausted["annotations"]["ask"], "product");
+    assert_eq!(latency["ShopIsSilent"]["keep_firing_for"], "2h");
+
+    let gauge = alerts(&output, "burndown/shop/gauge");
+    let page = &gauge["ShopBurns 30m"];
+    assert_eq!(page["annotations"]["runbook_url"], "https://wiki.example.com/%7B%7Bgauge%7D%7D");
+    assert_eq!(page["labels"]["team"], "night");
+    let failing = &alerts(&output, "burndown/shop")["ShopRulesFail"];
+    assert_eq!(failing["annotations"]["runbook_url"], "https://wiki.example.com/shop");
+    assert_eq!(failing["labels"]["team"], team);
+    let queue = alerts(&output, "burndown/shop/queue");
+    let page = &queue["ShopBurns 30m"];
+    assert_eq!((&page["for"], &page["keep_firing_for"]), (&json!("3m"), &Value::Null));
 }
 
 #[test]
@@ -125,8 +251,7 @@ fn a_damaged_rule_fails_its_proof() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let text = every_kind("30d", "99", "");
-        let only_probe: String = text.split("  - name: counted").next().unwrap().to_owned();
-        let (finished, output) = generate(directory.path(), &only_probe);
+        let (finished, output) = generate(directory.path(), &first_slo(&text));
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         let path = output.join(format!("rules/{file}.yaml"));
         let rules = fs::read_to_string(&path).unwrap();

@@ -83,9 +83,15 @@ pub(super) fn service_group(service: &Name, plans: &[&SloPlan], tier: Tier) -> O
 /// The alert as the file wants it, or nothing if it leaves it out.
 fn finished(slo: &Slo, draft: Draft, identity: &[(&str, String)]) -> Option<Alerting> {
     let wanted = alerting::resolve(slo, draft.alert, draft.severity, draft.pending)?;
-    let mut labels: BTreeMap<String, String> = literals(&slo.labels).collect();
+    let of_service = &slo.alerting.of_service;
+    let (own, runbook) = if draft.alert.is_of_service() {
+        (&of_service.labels, &of_service.runbook)
+    } else {
+        (&slo.labels, &slo.alerting.runbook)
+    };
+    let mut labels: BTreeMap<String, String> = literals(own).collect();
     let mut annotations = texts(&draft.summary, &draft.description);
-    annotations.extend(slo.alerting.runbook.iter().map(|url| (RUNBOOK.to_owned(), literal(url.as_str()))));
+    annotations.extend(runbook.iter().map(|url| (RUNBOOK.to_owned(), literal(url.as_str()))));
     labels.insert(label::SEVERITY.to_owned(), literal(wanted.severity_label));
     for options in &wanted.options {
         labels.extend(literals(&options.labels));

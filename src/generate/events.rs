@@ -5,7 +5,7 @@
 
 use rust_decimal::Decimal;
 
-use super::increments::Counter;
+use super::increments::{Counter, NativeCounter};
 use super::rules::{by, series};
 use crate::names::{Metric, Record, label};
 use crate::promql::Selector;
@@ -142,18 +142,10 @@ impl Source<'_> {
         Events { total: self.increments(count, count, first), bad: self.rest(self.increments(bucket, count, first)) }
     }
 
-    /// What is above the threshold is bad; the fraction is interpolated within its bucket.
+    /// What is above the threshold is bad.
     fn native_latency(&self, histogram: &Selector, threshold: Decimal) -> Events {
-        let first_sample = FirstSample::Count;
-        let counter = Counter { series: histogram, known: histogram, first_sample, timing: self.timing };
-        let zero = || Expr::from(Decimal::ZERO);
-        let increments = counter.histogram_increments();
-        let count = call("histogram_count", [increments.clone()]);
-        let fraction = call("histogram_fraction", [zero(), Expr::from(threshold), increments]);
-        let fraction = call("clamp", [fraction, zero(), Expr::from(Decimal::ONE)]);
-        // A histogram without events has no fraction: the comparison drops the NaN.
-        let good = fraction.join(Operator::Multiply, count.clone()).join(Operator::GreaterOrEqual, zero());
-        Events { total: sum_by(&self.by, count), bad: self.rest(self.or_none(sum_by(&self.by, good))) }
+        let counter = NativeCounter { histogram, threshold, timing: self.timing };
+        Events { total: sum_by(&self.by, counter.total()), bad: self.rest(sum_by(&self.by, counter.good())) }
     }
 
     /// A sampled 0 or 1: every sample is an event.

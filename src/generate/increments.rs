@@ -43,16 +43,6 @@ impl Counter<'_> {
         self.with_births(grown.join(Operator::Or, reset).join(Operator::Or, back))
     }
 
-    /// The increment of every native histogram, as a histogram. Resets are seen on its count.
-    pub(super) fn histogram_increments(&self) -> Expr {
-        let count = |histogram| call("histogram_count", [histogram]);
-        let grown = count(self.now()).join(Operator::GreaterOrEqual, count(self.before(self.series)));
-        let difference = self.now().join(Operator::Subtract, self.before(self.series));
-        let difference = difference.join(Operator::And, grown);
-        let reset = self.now().join(Operator::And, self.before(self.series));
-        self.with_births(difference.join(Operator::Or, reset))
-    }
-
     /// A `code="500"` child is born at its first failure; it counts from zero if its target was known.
     fn with_births(&self, increments: Expr) -> Expr {
         let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
@@ -84,12 +74,91 @@ impl Counter<'_> {
 
     /// Some time within the half hour before that.
     fn remembered(&self) -> Expr {
-        let inner = Box::new(Series::new(self.series.to_string()).into());
-        let offset = self.earlier();
-        call("last_over_time", [Expr::Subquery { inner, range: REMEMBERED, step: REMEMBERED_STEP, offset }])
+        let series = Series::new(self.series.to_string());
+        last_of(series.into(), REMEMBERED, REMEMBERED_STEP, self.earlier())
     }
 
     fn earlier(&self) -> Duration {
         self.timing.delay.plus(self.timing.interval)
     }
+}
+
+/// A native histogram as two counters, all events and those up to a threshold, looked at as [`Counter`] does.
+///
+/// Both are read through a subquery: over native histograms themselves, `last_over_time` of Prometheus 2.42 gives 0.
+pub(super) struct NativeCounter<'a> {
+    /// The histogram's series.
+    pub histogram: &'a Selector,
+    /// The upper bound of a good event.
+    pub threshold: Decimal,
+    /// I, D and R.
+    pub timing: &'a RuleTiming,
+}
+
+impl NativeCounter<'_> {
+    /// The increment of all events of every series.
+    pub(super) fn total(&self) -> Expr {
+        let grown = self.now(self.count()).join(Operator::Subtract, self.before(self.count()));
+        let grown = grown.join(Operator::GreaterOrEqual, Expr::from(Decimal::ZERO));
+        self.or_anew(grown, &self.count())
+    }
+
+    /// The increment of the good events of every series, interpolated within the bucket of the threshold.
+    pub(super) fn good(&self) -> Expr {
+        // What is interpolated may be off by a rounding error, so that resets are seen on the count.
+        let grown = self.now(self.count()).join(Operator::GreaterOrEqual, self.before(self.count()));
+        let difference = self.now(self.below()).join(Operator::Subtract, self.before(self.below()));
+        let difference = call("clamp_min", [difference, Expr::from(Decimal::ZERO)]);
+        self.or_anew(difference.join(Operator::And, grown), &self.below())
+    }
+
+    /// A histogram that was reset counts from zero, and so does one that is born on a known target.
+    fn or_anew(&self, grown: Expr, counted: &Expr) -> Expr {
+        let now = || self.now(counted.clone());
+        let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
+        let reset = now().join(Operator::And, self.before(self.count()));
+        let remembered = last_of(self.count(), REMEMBERED, REMEMBERED_STEP, self.earlier());
+        let born = now().join(Operator::Unless, remembered).join_on(Operator::And, &target, self.before(self.count()));
+        grown.join(Operator::Or, reset).join(Operator::Or, born)
+    }
+
+    fn histogram(&self) -> Expr {
+        Series::new(self.histogram.to_string()).into()
+    }
+
+    /// Everything that the histogram ever counted.
+    fn count(&self) -> Expr {
+        call("histogram_count", [self.histogram()])
+    }
+
+    /// How much of that is good; an empty histogram has no fraction but NaN, which the comparison drops.
+    fn below(&self) -> Expr {
+        let fraction = [Expr::from(Decimal::ZERO), Expr::from(self.threshold), self.histogram()];
+        let good = call("histogram_fraction", fraction).join(Operator::Multiply, self.count());
+        let good = good.join(Operator::GreaterOrEqual, Expr::from(Decimal::ZERO));
+        good.join(Operator::Or, Expr::from(Decimal::ZERO).join(Operator::Multiply, self.count()))
+    }
+
+    fn now(&self, counted: Expr) -> Expr {
+        self.lately(counted, self.timing.delay)
+    }
+
+    fn before(&self, counted: Expr) -> Expr {
+        self.lately(counted, self.earlier())
+    }
+
+    /// Steps of one evaluation, so that the next evaluation goes on at the very step where this one stops.
+    fn lately(&self, counted: Expr, offset: Duration) -> Expr {
+        let step = self.timing.interval;
+        last_of(counted, self.timing.lookback.max(step), step, offset)
+    }
+
+    fn earlier(&self) -> Duration {
+        self.timing.delay.plus(self.timing.interval)
+    }
+}
+
+/// The newest value of an expression over a range.
+fn last_of(inner: Expr, range: Duration, step: Duration, offset: Duration) -> Expr {
+    call("last_over_time", [Expr::Subquery { inner: Box::new(inner), range, step, offset }])
 }

@@ -210,10 +210,12 @@ fn pair_is(plan: &SloPlan, pair: &Pair, firing: bool, at: Duration) -> Option<Ex
     Some(alert_is(plan, &wanted.name, &labels, firing, at))
 }
 
-/// Whether another alert of the SLO fires at a moment; nothing to check if the file leaves it out or makes it wait.
+/// Whether another alert of the SLO fires at a moment; nothing to check if the file leaves it out or makes it wait, nor
+/// that it is quiet if the file keeps it firing, since an SLO begins without data.
 fn ticket_is(plan: &SloPlan, alert: Alert, firing: bool, at: Duration) -> Option<ExprTest> {
     let wanted = alerting::resolve(&plan.slo, alert, Severity::Ticket, Duration::ZERO)?;
-    wanted.pending.is_zero().then(|| alert_is(plan, &wanted.name, &[], firing, at))
+    let is_settled = wanted.pending.is_zero() && (firing || wanted.keep_firing_for.is_zero());
+    is_settled.then(|| alert_is(plan, &wanted.name, &[], firing, at))
 }
 
 /// Whether an alert of the SLO with these labels fires at a moment.
@@ -221,9 +223,9 @@ fn alert_is(plan: &SloPlan, name: &str, labels: &[(&str, String)], firing: bool,
     let mut matchers = format!("{}={},alertstate=\"firing\",{}", label::ALERTNAME, quote(name), identity(plan));
     matchers.extend(labels.iter().map(|(name, value)| format!(",{name}={}", quote(value))));
     let alerts = Series::new(format!("ALERTS{{{matchers}}}"));
-    let count = Expr::Aggregate { operator: "count", by: Vec::new(), inner: Box::new(alerts.into()) };
+    let fires = Expr::Aggregate { operator: "group", by: Vec::new(), inner: Box::new(alerts.into()) };
     let none = call("vector", [Expr::from(Decimal::ZERO)]);
-    value_is(count.join(Operator::Or, none), Decimal::from(u8::from(firing)), at)
+    value_is(fires.join(Operator::Or, none), Decimal::from(u8::from(firing)), at)
 }
 
 /// How many minutes are left of the budget, to a thousandth.

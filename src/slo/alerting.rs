@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
 pub fn resolve(slo: &Slo, alert: Alert, severity: Severity, pending: Duration) -> Option<Wanted<'_>> {
     let rule = slo.alerting.alerts.get(&alert);
     let severity = rule.and_then(|rule| rule.severity).unwrap_or(severity);
-    let meta = meta(slo, severity);
+    let meta = meta(slo, alert, severity);
     let options: Vec<&AlertOptions> = std::iter::once(&meta.options).chain(rule.map(|rule| &rule.options)).collect();
     if options.iter().any(|options| options.disable) {
         return None;
@@ -43,10 +43,13 @@ pub fn resolve(slo: &Slo, alert: Alert, severity: Severity, pending: Duration) -
     })
 }
 
-/// What the file says of all alerts of a severity.
-const fn meta(slo: &Slo, severity: Severity) -> &AlertMeta {
-    match severity {
-        Severity::Page => &slo.alerting.page,
-        Severity::Ticket => &slo.alerting.ticket,
+/// What the file says of all alerts of a severity; what an SLO says there for itself does not reach its neighbours.
+fn meta(slo: &Slo, alert: Alert, severity: Severity) -> &AlertMeta {
+    let alerting = &slo.alerting;
+    match (severity, alert.is_of_service()) {
+        (Severity::Page, false) => &alerting.page,
+        (Severity::Ticket, false) => &alerting.ticket,
+        (Severity::Page, true) => &alerting.of_service.page,
+        (Severity::Ticket, true) => &alerting.of_service.ticket,
     }
 }

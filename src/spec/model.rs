@@ -302,6 +302,21 @@ pub struct Alerting {
     /// What the file says of single alerts, on top of what it says of their severity. What it says of an alert of
     /// the whole service ([`Alert::is_of_service`]) stands in every SLO of the service.
     pub alerts: BTreeMap<Alert, AlertRule>,
+    /// What alerts of the whole service carry: what the file says, whatever its SLOs say of themselves.
+    pub of_service: ServiceAlerting,
+}
+
+/// What a file says of the alerts of its whole service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceAlerting {
+    /// Labels of the file.
+    pub labels: BTreeMap<LabelName, String>,
+    /// What pages carry.
+    pub page: AlertMeta,
+    /// What tickets carry.
+    pub ticket: AlertMeta,
+    /// Where people read what to do.
+    pub runbook: Option<url::Url>,
 }
 
 /// What the file says of all alerts of one severity.

@@ -7,7 +7,9 @@ use std::process::Command;
 use burndown::{generate, slo, spec};
 use tempfile::TempDir;
 
+use super::http;
 use super::prometheus::Prometheus;
+use super::remote_write::Request;
 
 /// How much of the past one block and one query hold: at 30 seconds an evaluation just within the 11,000 points that
 /// Prometheus gives for a query.
@@ -27,6 +29,22 @@ impl Past {
         fs::write(&file, openmetrics).expect("the samples");
         past.create_blocks(&["openmetrics".as_ref(), file.as_path(), past.data().as_path()]);
         fs::remove_file(file).expect("the samples");
+        past
+    }
+
+    /// From what is sent to a Prometheus.
+    #[track_caller]
+    pub(crate) fn received(request: &Request) -> Self {
+        let past = Self { directory: tempfile::tempdir().expect("a temporary directory") };
+        let head = past.directory.path().join("head");
+        let prometheus = Prometheus::receiving(&head);
+        request.send(prometheus.address());
+        // What is still in its memory would be hidden by newer blocks, so that it becomes a block first.
+        let answer =
+            http::post(prometheus.address(), "/api/v1/admin/tsdb/snapshot", &[], "").expect("an answer").json();
+        let name = answer["data"]["name"].as_str().unwrap_or_else(|| panic!("no snapshot: {answer}"));
+        fs::rename(head.join("snapshots").join(name), past.data()).expect("the snapshot moves");
+        prometheus.stop();
         past
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
 pub(crate) mod random;
+pub(crate) mod remote_write;
 pub(crate) mod target;
 pub(crate) mod wait;
 pub(crate) mod webhook;

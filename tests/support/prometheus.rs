@@ -94,6 +94,16 @@ impl Prometheus {
 
     /// Starts it over a directory of blocks that holds the past, with nothing to scrape.
     pub(crate) fn over(data: &Path) -> Self {
+        Self::over_with(data, &[])
+    }
+
+    /// Starts it over an empty directory that it fills with what is sent to it, native histograms among it.
+    pub(crate) fn receiving(data: &Path) -> Self {
+        let (receiver, native) = ("--web.enable-remote-write-receiver", "--enable-feature=native-histograms");
+        Self::over_with(data, &[receiver, native, "--web.enable-admin-api"])
+    }
+
+    fn over_with(data: &Path, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("prometheus.yml");
         fs::write(&file, configuration(&Setup::default())).expect("the configuration");
@@ -105,6 +115,7 @@ impl Prometheus {
             // The past stays, however old it is.
             .arg("--storage.tsdb.retention.time=100y")
             .arg("--query.timeout=10m")
+            .args(options)
             .arg(format!("--web.listen-address={address}"));
         let process = Process::start(&mut command, "the Debian package prometheus");
         let mut prometheus = Self { address, process, _directory: directory };
@@ -170,6 +181,13 @@ impl Prometheus {
     #[track_caller]
     pub(crate) fn stored(&self, selector: &str, range: &str) -> Vec<Series> {
         series(&self.api(&format!("/api/v1/query?query={}", http::encode(&format!("{selector}[{range}]")))))
+    }
+
+    /// Every sample that is stored of a selector's series, over the last `range` before a time.
+    #[track_caller]
+    pub(crate) fn stored_at(&self, selector: &str, range: &str, time: i64) -> Vec<Series> {
+        let query = http::encode(&format!("{selector}[{range}]"));
+        series(&self.api(&format!("/api/v1/query?query={query}&time={time}")))
     }
 
     /// Waits until an expression gives one value that is `enough`, and returns it.

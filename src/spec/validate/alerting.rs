@@ -9,10 +9,12 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::names::{Alert, label};
 use crate::units::{AlertName, Duration, LabelName};
 
-use super::super::model::{AlertMeta, AlertOptions, AlertRule, Alerting, BurnSpeed, RuleTiming, Severity, WindowPair};
+use super::super::model::{
+    AlertMeta, AlertOptions, AlertRule, Alerting, BurnSpeed, RuleTiming, ServiceAlerting, Severity, WindowPair,
+};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Fields, Reader, quoted};
-use super::{gate, labels};
+use super::{File, gate, labels};
 
 /// Ratios over windows up to this are evaluated by the fast group, from increments; longer ones by the slow
 /// group, from 5-minute sums.
@@ -101,7 +103,8 @@ pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>, 
 
 /// The alerting of an SLO: what it says itself, else what its file says, else the usual. Also gives the place
 /// of the window pairs, if there are any.
-pub(super) fn combine(reader: &mut Reader, file: &Draft, slo: &Draft, window: Duration) -> (Alerting, Option<Span>) {
+pub(super) fn combine(reader: &mut Reader, file: &File<'_>, slo: &Draft, window: Duration) -> (Alerting, Option<Span>) {
+    let (labels, file) = (&file.labels, &file.alerting);
     let windows = slo.windows.as_ref().or(file.windows.as_ref());
     for pair in windows.iter().flat_map(|(pairs, _)| pairs).filter(|pair| pair.long > window) {
         let message = format!("a long window of {} is longer than the SLO's window of {window}", pair.long);
@@ -115,6 +118,7 @@ pub(super) fn combine(reader: &mut Reader, file: &Draft, slo: &Draft, window: Du
         ticket: combine_meta(&file.ticket, &slo.ticket, "ticket"),
         runbook: slo.runbook.as_ref().or(file.runbook.as_ref()).cloned(),
         alerts: combine_alerts(&file.alerts, &slo.alerts),
+        of_service: file.service_alerting(labels),
     };
     (alerting, windows.map(|(_, span)| *span))
 }
@@ -154,6 +158,17 @@ fn combine_rule(file: Option<&RuleDraft>, slo: Option<&RuleDraft>) -> Option<Ale
 }
 
 impl Draft {
+    /// What a file with these labels says of all alerts of its service.
+    fn service_alerting(&self, labels: &BTreeMap<LabelName, String>) -> ServiceAlerting {
+        let none = OptionsDraft::default();
+        ServiceAlerting {
+            labels: labels.clone(),
+            page: combine_meta(&self.page, &none, "page"),
+            ticket: combine_meta(&self.ticket, &none, "ticket"),
+            runbook: self.runbook.clone(),
+        }
+    }
+
     /// What a file says of the alerts of its whole service, each with its place.
     pub(super) fn of_service(&self) -> impl Iterator<Item = (Alert, AlertRule, Span)> + '_ {
         let of_service = self.alerts.iter().filter(|(alert, _)| alert.is_of_service());

@@ -49,7 +49,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
     let draft =
         fields.get("alerting").map(|node| alerting::read(reader, node, file.rules, Scope::Slo)).unwrap_or_default();
     let length = window.map_or(WINDOW, |(window, _)| window);
-    let (alerting, alerting_span) = alerting::combine(reader, &file.alerting, &draft, length);
+    let (alerting, alerting_span) = alerting::combine(reader, file, &draft, length);
     let (sli, groups) = sli?;
     report_conflicts(reader, &labels, &alerting, &groups);
     let (objective, objective_span) = objective?;
