@@ -279,7 +279,8 @@ fn ratios(noise: &Noise, start: i64, slices: i64) -> String {
 fn assert_quiet(file: &str, step: &str, end: &str, series: &[(String, String)]) {
     let directory = tempfile::tempdir().unwrap();
     generate(directory.path(), "noise", &slo_file("noise", "", ", by: [case]"));
-    let fired = format!(r#"count by (case) (count_over_time(ALERTS{{alertstate="firing",alertname!="Watchdog"}}[{end}]))"#);
+    let fired =
+        format!(r#"count by (case) (count_over_time(ALERTS{{alertstate="firing",alertname!="Watchdog"}}[{end}]))"#);
     let checks: &[Check<'_>] = &[(&fired, end, &[(r#"{case="outage"}"#, 2.0)])];
     assert_holds(directory.path(), &Proof { rules: &[file], step, series, checks });
 }
