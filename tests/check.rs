@@ -1212,3 +1212,13 @@ proptest! {
         survives(directory.path(), pieces.concat().as_bytes());
     }
 }
+
+#[test]
+fn a_pipe_in_a_directory_is_not_waited_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::copy("examples/quickstart.yaml", directory.path().join("a.yaml")).expect("a copy");
+    let made = Command::new("mkfifo").arg(directory.path().join("b.yaml")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let mut check = super::support::burndown::start(["check".as_ref(), directory.path().as_os_str()]);
+    assert!(check.wait(std::time::Duration::from_secs(20)).success(), "{}", check.tail());
+}

@@ -154,9 +154,8 @@ async fn tell(board: &Board, mut runs: mpsc::UnboundedReceiver<Verdict>) -> Exit
             _ = looks.tick() => story.looked(&board.states(now()).await),
         };
         for line in lines {
-            let told = output::results(&format!("{:>5} s  {line}\n", begin.elapsed().as_secs()), Exit::Success);
-            if told != Exit::Success {
-                return told;
+            if let Err(exit) = output::more(&format!("{:>5} s  {line}\n", begin.elapsed().as_secs())) {
+                return exit;
             }
         }
     }

@@ -7,14 +7,25 @@ use super::Exit;
 /// Writes results to standard output and gives `exit`. A reader that went away has seen enough, which is no
 /// failure; a full disk is one.
 pub(super) fn results(text: &str, exit: Exit) -> Exit {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            messages(&format!("burndown: cannot write to standard output: {error}\n"));
-            Exit::Usage
-        }
-        _ => exit,
+    match more(text) {
+        Ok(()) | Err(Exit::Success) => exit,
+        Err(failure) => failure,
     }
+}
+
+/// Writes some of the results of a command that goes on.
+///
+/// # Errors
+/// How the command ends when nobody reads any more, or nothing more can be written.
+pub(super) fn more(text: &str) -> Result<(), Exit> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Exit::Success;
+        }
+        messages(&format!("burndown: cannot write to standard output: {error}\n"));
+        Exit::Usage
+    })
 }
 
 /// Writes messages to standard error; there is nowhere to say that this failed.

@@ -8,7 +8,7 @@ use crate::probe::outcome::Reason;
 use crate::slo::budget;
 use crate::units::Duration;
 
-/// Counts of the newest slices of each SLO.
+/// Counts of the newest slices of each SLO. Slices follow each other from the first event of the SLO on.
 #[derive(Debug)]
 pub struct Memory {
     /// The length of a slice in seconds, at least 1.
@@ -39,9 +39,12 @@ impl Memory {
 
     /// Counts one event at `at`, in seconds of Unix time.
     pub fn record(&self, key: &SloKey, at: i64, event: Event) {
-        let end = at.div_euclid(self.step).saturating_add(1).saturating_mul(self.step);
         let mut counts = self.lock();
         let slices = counts.entry(key.clone()).or_default();
+        // A slice that the first event fell into the middle of would count as observed before anything was.
+        let start = slices.first_key_value().map_or(at, |(end, _)| *end);
+        let into = at.saturating_sub(start).rem_euclid(self.step);
+        let end = at.saturating_sub(into).saturating_add(self.step);
         let slice = slices.entry(end).or_default();
         match event {
             Event::Good => slice.good += 1,
@@ -116,6 +119,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_slice_begins_before_the_first_event() {
+        for begin in 0..60 {
+            let memory = minute(60);
+            for second in 0..180 {
+                memory.record(&key("a"), begin + second, Event::Good);
+            }
+            assert_eq!(all(&memory, "a").await, [60, 120, 180].map(|end| (begin + end, 0.0, 60.0)));
+        }
+    }
+
+    #[tokio::test]
     async fn a_range_is_open_at_its_start_and_closed_at_its_end() {
         let memory = minute(60);
         for minute in 0..4 {
@@ -134,7 +148,7 @@ mod tests {
         for reason in [Reason::Timeout, Reason::Status, Reason::Timeout] {
             memory.record(&key("a"), 1, Event::Bad(reason));
         }
-        let slices = memory.slices(&key("a"), 0, 60).await.expect("it answers");
+        let slices = memory.slices(&key("a"), 0, 61).await.expect("it answers");
         let failures = &slices.first().expect("one slice").failures;
         assert_eq!(failures, &BTreeMap::from([(Reason::Timeout, 2), (Reason::Status, 1)]));
     }
@@ -174,7 +188,8 @@ mod tests {
                 slices.iter().map(|slice| slice.1).sum::<f64>() as usize,
                 times.iter().filter(|(_, good)| !good).count()
             );
-            prop_assert!(slices.iter().all(|slice| slice.0 % 7 == 0));
+            let first = times.first().map_or(0, |(at, _)| *at);
+            prop_assert!(slices.iter().all(|slice| (slice.0 - first) % 7 == 0));
         }
     }
 }

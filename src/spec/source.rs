@@ -17,7 +17,8 @@ const MAX_BYTES: u64 = 1 << 20;
 const STDIN: &str = "-";
 
 /// Reads every file that `paths` name: files themselves, and each `*.yaml` and `*.yml` directly in a
-/// directory, in order of their names and without hidden ones. A file that is named twice is read once.
+/// directory, in order of their names, without hidden ones, and without pipes and devices, which could wait or
+/// go on for ever. A file that is named twice is read once.
 /// Gives every file that diagnostics may show, and which of them are text.
 pub(super) fn read_all(paths: &[PathBuf], problems: &mut Vec<Diagnostic>) -> (Sources, Vec<SourceId>) {
     let (mut sources, mut readable) = (Sources::default(), Vec::new());
@@ -61,7 +62,9 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
 fn is_slo_file(path: &Path) -> bool {
     let has_extension = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    has_extension && !is_hidden && !path.is_dir()
+    // A link that leads nowhere stays, so that reading it says so.
+    let may_be_read = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+    has_extension && !is_hidden && may_be_read
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Box<Diagnostic> {

@@ -44,16 +44,15 @@ impl Board {
 
     /// The state of every SLO at `now`, in seconds of Unix time; what needs attention comes first.
     ///
-    /// More exactly at the end of the last slice that is complete: one that is still being filled would count as
+    /// More exactly each at the end of its last slice that is complete: one that is still being filled would count as
     /// time that was not observed.
     pub async fn states(&self, now: i64) -> States {
-        let at = now.saturating_sub(now.rem_euclid(state::seconds(self.history.slice()).max(1)));
         let mut slos = Vec::with_capacity(self.slos.len());
         for plan in self.slos.iter() {
-            slos.push(SloState::read(plan, self.history.as_ref(), at).await);
+            slos.push(SloState::read(plan, self.history.as_ref(), now).await);
         }
         slos.sort_by(SloState::by_attention);
-        States { at, slos }
+        States { at: now, slos }
     }
 
     /// The page at `now`, in seconds of Unix time.

@@ -173,6 +173,9 @@ impl SloState {
 
     /// Does the sums.
     fn of(plan: &SloPlan, step: Duration, slices: &[Slice], now: i64, unavailable: bool) -> Self {
+        // Up to the end of a slice: the one that is being filled is time that was not observed yet.
+        let unfinished = |slice: &Slice| now.saturating_sub(slice.events.end).rem_euclid(seconds(step).max(1));
+        let now = now.saturating_sub(slices.last().map_or(0, unfinished));
         let slo = &plan.slo;
         let events: Vec<budget::Slice> = slices.iter().map(|slice| slice.events).collect();
         let sums = Sums { plan, step, events: &events };
