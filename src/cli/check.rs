@@ -135,8 +135,8 @@ fn human(loaded: &Loaded, plan: &Plan, summary: &Summary) -> String {
     text.push_str(&meaning::human(plan));
     let paths: Vec<&str> = loaded.sources.iter().map(|(_, source)| source.path.as_str()).collect();
     if let Some(name) = match paths.as_slice() {
-        [] => None,
-        [path] => Some(render::harmless(path)),
+        [path] if !loaded.has_unreadable() => Some(render::harmless(path)),
+        [] | [_] => None,
         paths => Some(counted(paths.len(), "file")),
     } {
         text.push_str(&name);

@@ -5,7 +5,7 @@
 mod story;
 mod target;
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -75,17 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 /// Reads the demo's file as a command reads any file.
 fn read() -> Result<(Fleet, Plan), Exit> {
-    let written = tempfile::Builder::new().prefix("demo-").suffix(".yaml").tempfile().and_then(|mut file| {
-        file.write_all(FILE.as_bytes())?;
-        Ok(file)
-    });
-    match written {
-        Ok(file) => load::planned(&[file.path().to_owned()]).map(|planned| (planned.loaded.fleet, planned.plan)),
-        Err(error) => {
-            output::messages(&format!("burndown: the demo's file cannot be written: {error}\n"));
-            Err(Exit::Usage)
-        }
-    }
+    load::planned_text("examples/demo.yaml", FILE).map(|planned| (planned.loaded.fleet, planned.plan))
 }
 
 /// Points every probe at the target, whose port is known only once it listens.

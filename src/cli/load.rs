@@ -22,7 +22,11 @@ pub(super) struct Planned {
 /// Rooms that look at a valid fleet add their diagnostics here, so that `check` shows what `generate` and
 /// `serve` refuse.
 pub(super) fn load(paths: &[PathBuf]) -> Planned {
-    let mut loaded = spec::load(paths);
+    plan(spec::load(paths))
+}
+
+/// Adds the plan of files, and what it shows.
+fn plan(mut loaded: Loaded) -> Planned {
     let (plan, mut findings) = Plan::of(&loaded.fleet);
     if loaded.has_errors() {
         // What is worth knowing about a file follows once it can be read.
@@ -35,7 +39,16 @@ pub(super) fn load(paths: &[PathBuf]) -> Planned {
 /// Reads files that a command is about to use. Errors and warnings go to standard error; errors end the
 /// command.
 pub(super) fn planned(paths: &[PathBuf]) -> Result<Planned, Exit> {
-    let planned = load(paths);
+    usable(load(paths))
+}
+
+/// The same for an SLO file that is part of the program.
+pub(super) fn planned_text(name: &str, text: &str) -> Result<Planned, Exit> {
+    usable(plan(spec::load_text(name, text)))
+}
+
+/// Says what is wrong, and gives back what can be used.
+fn usable(planned: Planned) -> Result<Planned, Exit> {
     let loaded = &planned.loaded;
     let worth_saying: Vec<Diagnostic> =
         loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level != Level::Note).cloned().collect();

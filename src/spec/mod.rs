@@ -17,7 +17,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::diag::{Code, Diagnostic, Level, SourceId, Sources};
+use crate::diag::{Code, Diagnostic, Level, Source, SourceId, Sources};
 
 /// How many errors of one file are kept; a file that is no SLO file at all has one for each line.
 const MAX_PROBLEMS_PER_FILE: usize = 100;
@@ -54,7 +54,20 @@ impl Loaded {
 #[must_use]
 pub fn load(paths: &[PathBuf]) -> Loaded {
     let mut problems = Vec::new();
-    let (mut sources, readable) = source::read_all(paths, &mut problems);
+    let (sources, readable) = source::read_all(paths, &mut problems);
+    understand(sources, &readable, problems)
+}
+
+/// Reads an SLO file that is part of the program, as [`load`] reads one that is not.
+#[must_use]
+pub fn load_text(name: &str, text: &str) -> Loaded {
+    let mut sources = Sources::default();
+    let only = sources.add(Source { path: name.to_owned(), text: text.to_owned() });
+    understand(sources, &[only], Vec::new())
+}
+
+/// What the readable files mean.
+fn understand(mut sources: Sources, readable: &[SourceId], mut problems: Vec<Diagnostic>) -> Loaded {
     let mut trees = Vec::new();
     for (id, source) in readable.iter().filter_map(|id| Some((*id, sources.get(*id)?))) {
         trees.extend(raw::parse(id, &source.text, &mut problems));
