@@ -318,3 +318,90 @@ fn twenty_noise_cases_open_no_ticket() {
         .collect();
     assert_quiet("noise.slow", "5m", "4d", &series);
 }
+
+/// An SLO file over a probe.
+const PROBED: &str = "version: burndown/v1
+service: shop
+probes: [{name: app, interval: 1m, http: {url: 'https://shop.example.com/'}}]
+slos: [{name: available, objective: 99, sli: {probe: app}}]
+";
+
+#[test]
+fn the_alerts_of_a_service_fire_for_what_they_say_and_for_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    generate(directory.path(), "shop", PROBED);
+    let target = r#"job="burndown",instance="p:1""#;
+    let probe = |name: &str, probe: &str, more: &str, values: &str| {
+        (format!(r#"{name}{{slo_service="shop",probe="{probe}"{more},{target}}}"#), values.to_owned())
+    };
+    let group = |name: &str, group: &str, values: &str| {
+        (format!(r#"prometheus_rule_{name}_total{{rule_group="/rules.yaml;burndown/{group}"}}"#), values.to_owned())
+    };
+    let series = [
+        (format!("up{{{target}}}"), "1x60 0x60".to_owned()),
+        probe("slo_probe_timeout_seconds", "app", "", "10x60 _x60"),
+        probe("slo_probe_attempts_total", "app", "", "0+1x60 _x60"),
+        probe("slo_probe_failures_total", "app", "", "0x60 _x60"),
+        // Two overruns in the first hour are a hiccup, one every five minutes of the second is a habit.
+        probe("slo_probe_skipped_total", "app", r#",reason="overrun""#, "0x20 1x20 2x60 3x4 4x4 5x4"),
+        probe("slo_probe_skipped_total", "app", r#",reason="internal""#, "0+1x120"),
+        // Thirteen days, and thirty.
+        probe("slo_probe_tls_not_after_timestamp_seconds", "app", "", "1123200x120"),
+        probe("slo_probe_tls_not_after_timestamp_seconds", "other", "", "2592000x120"),
+        group("group_iterations_missed", "shop/available", "0x60 1x60"),
+        group("group_iterations_missed", "shop-floor/available", "0+1x120"),
+        group("evaluation_failures", "shop", "0x90 2x30"),
+    ];
+    let firing = |alert: &str| {
+        format!(r#"sum by (probe, instance, rule_group, severity) (ALERTS{{alertname="{alert}",alertstate="firing"}})"#)
+    };
+    let (down, overrun, expiring) = (firing("ProberDown"), firing("ProbeOverrun"), firing("CertificateExpiring"));
+    let (failing, watchdog) = (firing("SLORulesFailing"), firing("Watchdog"));
+    let app: &[(&str, f64)] = &[(r#"{probe="app",instance="p:1",severity="ticket"}"#, 1.0)];
+    let of = |group: &str| format!(r#"{{rule_group="/rules.yaml;burndown/{group}",severity="ticket"}}"#);
+    let (slo, service) = (of("shop/available"), of("shop"));
+    assert_holds(
+        directory.path(),
+        &Proof {
+            rules: &["shop.fast", "shop.slow"],
+            step: "1m",
+            series: &series,
+            checks: &[
+                (&down, "1h", &[]),
+                (&down, "1h4m", &[]),
+                (&down, "1h10m", &[(r#"{instance="p:1",severity="page"}"#, 1.0)]),
+                (&down, "1h55m", &[(r#"{instance="p:1",severity="page"}"#, 1.0)]),
+                (&overrun, "1h", &[]),
+                (&overrun, "1h54m", app),
+                (&expiring, "1m", app),
+                (&failing, "1h", &[]),
+                (&failing, "1h5m", &[(&slo, 1.0)]),
+                (&failing, "1h35m", &[(&service, 1.0)]),
+                (&watchdog, "0m", &[(r#"{severity="none"}"#, 1.0)]),
+                (&watchdog, "1h55m", &[(r#"{severity="none"}"#, 1.0)]),
+            ],
+        },
+    );
+}
+
+#[test]
+fn a_service_that_never_failed_has_a_budget_because_of_the_fill() {
+    let directory = tempfile::tempdir().unwrap();
+    generate(directory.path(), "clean", &slo_file("clean", ALL_AT_ONCE, ""));
+    let minutes = "sum(slo:error_budget_remaining:seconds / 60)";
+    let series = [counter("requests_total", "0+5x36")];
+    let holds = |samples: &[(&str, f64)]| {
+        let checks = [(minutes, "2h", samples)];
+        let rules = &["clean.fast", "clean.slow"];
+        assert_holds(directory.path(), &Proof { rules, step: "5m", series: &series, checks: &checks });
+    };
+    holds(&[("{}", 43.2)]);
+
+    // Without the fill nothing would be known of a service until it fails.
+    let path = directory.path().join("rules/clean.fast.yaml");
+    let rules = fs::read_to_string(&path).unwrap();
+    let fill = "or on () (0 * sum (slo:sli_total:increase{slo_service=\"clean\",slo=\"requests\"}))";
+    assert!(rules.contains(fill), "{rules}");
+    fs::write(&path, rules.replace(fill, "")).unwrap();
+    holds(&[]);
+}

@@ -254,8 +254,10 @@ fn prober_down(service: &Name) -> Draft {
     let up: Expr = Series::new("up").into();
     let down = up.join(Operator::Equal, Expr::from(Decimal::ZERO));
     let known = seen_over(probes(), PROBER_SEEN);
-    let gone = call("absent", [probes().into()]);
-    let expr = down.join_on(Operator::And, &target, known).join(Operator::Or, gone);
+    let down = down.join_on(Operator::And, &target, known);
+    // One that is down is named; only where none is known any more, nobody is.
+    let gone = call("absent", [probes().into()]).join_on(Operator::Unless, &[], down.clone());
+    let expr = down.join(Operator::Or, gone);
     Draft {
         alert: Alert::ProberDown,
         severity: Severity::Page,
