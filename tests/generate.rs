@@ -245,7 +245,7 @@ fn a_damaged_rule_fails_its_proof() {
         ("shop.fast", "[3599999ms]", "[1799999ms]"),
         ("shop.slow", "> 0.03)", "> 0.06)"),
         ("shop.slow", "> 0.01)", "> 0.005)"),
-        ("shop.slow", "* 300\n", "* 299\n"),
+        ("shop.slow", "* 300", "* 299"),
         ("shop.slow", "> bool 0", "> bool -100000"),
         ("shop.slow", "[899999ms]", "[15d]"),
     ] {

@@ -173,11 +173,9 @@ fn no_event_is_lost_or_invented_on_a_live_prometheus() {
     let all = events(0.0, STOPS) as f64;
     for job in ["slow", "flaky"] {
         assert_eq!(counted(job) + births(job), all, "{job}");
-        assert!(
-            sum("plain", job) < 0.8 * counted(job),
-            "{job}: slow and failed scrapes cost the plain difference nothing"
-        );
     }
+    // What a slow scrape costs the plain difference depends on when it falls; a failed one always costs it.
+    assert!(sum("plain", "flaky") < 0.8 * counted("flaky"), "failed scrapes cost the plain difference nothing");
     let around_restart = events(0.0, RESTART - 2.0) + events(RESTART, STOPS);
     assert!((counted("restarted") + births("restarted") - around_restart as f64).abs() <= 1.0);
     // Twenty-five failures were there when the child was first seen, and the simpler forms have none of them.
