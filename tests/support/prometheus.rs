@@ -52,44 +52,13 @@ pub(crate) struct Series {
 impl Prometheus {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(setup: &Setup) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let file = directory.path().join("prometheus.yml");
-        fs::write(&file, configuration(setup)).expect("the configuration");
-        let address = port::free();
-        let mut command = Command::new("prometheus");
-        command
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            // A resolved alert that got lost is sent again soon, not after the usual minute.
-            .arg("--rules.alert.resend-delay=1s");
-        let process = Process::start(&mut command, "the Debian package prometheus");
-        let mut prometheus = Self { address, process, _directory: directory };
-        prometheus.process.wait_until("Prometheus is ready", Duration::from_secs(30), || {
-            http::get(address, "/-/ready", &[]).ok().filter(|answer| answer.status == 200)
-        });
-        prometheus
+        // A resolved alert that got lost is sent again soon, not after the usual minute.
+        Self::with(&configuration(setup), &["--rules.alert.resend-delay=1s"])
     }
 
     /// Starts it with a configuration and further flags.
     pub(crate) fn with(configuration: &str, flags: &[&str]) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let file = directory.path().join("prometheus.yml");
-        fs::write(&file, configuration).expect("the configuration");
-        let address = port::free();
-        let mut command = Command::new("prometheus");
-        command
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .args(flags);
-        let process = Process::start(&mut command, "the Debian package prometheus");
-        let prefix = flags.iter().find_map(|flag| flag.strip_prefix("--web.route-prefix=")).unwrap_or_default();
-        let mut prometheus = Self { address, process, _directory: directory };
-        prometheus.process.wait_until("Prometheus is ready", Duration::from_secs(30), || {
-            http::get(address, &format!("{prefix}/-/ready"), &[]).ok().filter(|answer| answer.status == 200)
-        });
-        prometheus
+        Self::launch(configuration, None, flags)
     }
 
     /// Starts it over a directory of blocks that holds the past, with nothing to scrape.
@@ -104,23 +73,29 @@ impl Prometheus {
     }
 
     fn over_with(data: &Path, options: &[&str]) -> Self {
+        // The past stays, however old it is.
+        let flags = [&["--storage.tsdb.retention.time=100y", "--query.timeout=10m"], options].concat();
+        Self::launch(&configuration(&Setup::default()), Some(data), &flags)
+    }
+
+    /// Starts it over `data`, or a directory of its own, and waits until it is ready.
+    fn launch(configuration: &str, data: Option<&Path>, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("prometheus.yml");
-        fs::write(&file, configuration(&Setup::default())).expect("the configuration");
+        fs::write(&file, configuration).expect("the configuration");
+        let data = data.map_or_else(|| directory.path().join("data"), Path::to_owned);
         let address = port::free();
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
-            // The past stays, however old it is.
-            .arg("--storage.tsdb.retention.time=100y")
-            .arg("--query.timeout=10m")
-            .args(options)
-            .arg(format!("--web.listen-address={address}"));
+            .arg(format!("--web.listen-address={address}"))
+            .args(flags);
         let process = Process::start(&mut command, "the Debian package prometheus");
+        let prefix = flags.iter().find_map(|flag| flag.strip_prefix("--web.route-prefix=")).unwrap_or_default();
         let mut prometheus = Self { address, process, _directory: directory };
         prometheus.process.wait_until("Prometheus is ready", Duration::from_secs(60), || {
-            http::get(address, "/-/ready", &[]).ok().filter(|answer| answer.status == 200)
+            http::get(address, &format!("{prefix}/-/ready"), &[]).ok().filter(|answer| answer.status == 200)
         });
         prometheus
     }
