@@ -6,6 +6,7 @@
 mod alerting;
 mod budgeting;
 mod calendar;
+mod expect;
 mod gate;
 mod http;
 mod journey;
