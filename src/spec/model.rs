@@ -5,6 +5,7 @@
 
 mod expect;
 mod http;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
 pub use expect::HttpExpect;
 pub use http::{HeaderText, HttpProbe};
+pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 
 /// Everything that a set of files says, services in order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::net;
 use super::outcome::{Outcome, Phase, Reason, Verdict};
 use super::progress::{Fault, Progress, readable, timed_out};
-use super::tls::{self, Handshaker};
+use super::tls::{self, Alpn, Handshaker};
 use crate::spec::model::HttpProbe;
 use crate::units;
 
@@ -41,16 +41,16 @@ pub(super) async fn run(tls: &Handshaker, probe: &HttpProbe, wall: Instant, time
 
 async fn attempt(tls: &Handshaker, probe: &HttpProbe, progress: &mut Progress) -> Result<(), Fault> {
     let request = request::build(probe).await?;
+    let is_tls = probe.url.scheme() == "https";
+    let client = if is_tls { Some(tls.client(&probe.tls, Alpn::HTTP_1).await?) } else { None };
+    let host = probe.url.host().ok_or_else(|| Fault::Prober("the URL has no host".to_owned()))?;
     progress.enter(Phase::Resolve);
     let addresses = net::resolve(&probe.url).await?;
     progress.enter(Phase::Connect);
     let stream = net::connect(&addresses).await?;
-    if probe.url.scheme() == "https" {
-        progress.enter(Phase::Tls);
-        let stream = tls.handshake(&probe.url, stream).await?;
-        progress.tls_not_after = tls::earliest_not_after(&stream);
-        exchange::exchange(stream, request, probe, progress).await
-    } else {
-        exchange::exchange(stream, request, probe, progress).await
-    }
+    let Some(client) = client else { return exchange::exchange(stream, request, probe, progress).await };
+    progress.enter(Phase::Tls);
+    let stream = client.handshake(host, stream).await?;
+    progress.tls_not_after = tls::earliest_not_after(&stream);
+    exchange::exchange(stream, request, probe, progress).await
 }

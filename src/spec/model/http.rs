@@ -1,6 +1,6 @@
 //! A request as the file says it.
 
-use super::{HttpExpect, SecretSource};
+use super::{HttpExpect, SecretSource, TlsSettings};
 
 /// One HTTP request and what its answer must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct HttpProbe {
     pub body: Option<String>,
     /// How many body bytes of an answer are read; more fails the run.
     pub max_body_bytes: u64,
+    /// How TLS is spoken where the URL asks for it.
+    pub tls: TlsSettings,
     /// What the answer must be.
     pub expect: HttpExpect,
 }

@@ -6,11 +6,12 @@ use url::Url;
 use crate::diag::{Code, Diagnostic};
 use crate::units::{ByteSize, Duration};
 
-use super::super::model::{HeaderText, HttpExpect, HttpProbe};
+use super::super::model::{HeaderText, HttpExpect, HttpProbe, TlsSettings};
 use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Reader, quoted};
 use super::expect;
 use super::secret::{self, TextOrSecret};
+use super::tls;
 
 /// The methods that make sense in a probe.
 const METHODS: [(&str, &Method); 7] = [
@@ -28,7 +29,7 @@ const FRAMING_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-en
 
 /// Reads a request. `timeout` bounds it, and is nothing if it could not be read.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpProbe> {
-    let keys = ["url", "method", "headers", "body", "max_body", "expect"];
+    let keys = ["url", "method", "headers", "body", "max_body", "tls", "expect"];
     let fields = reader.fields(node, "`http`", &keys)?;
     let url = reader.require(&fields, "url").and_then(|node| url(reader, node));
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
@@ -37,6 +38,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
         fields.get("body").map_or(Some(None), |node| reader.text(node, "`body`").map(|text| Some(text.to_owned())));
     let max_body =
         fields.get("max_body").map_or(Some(ByteSize::MIB), |node| reader.word(node, "`max_body`", Code::InvalidSize));
+    let tls = fields.get("tls").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
     let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect::read(reader, node, timeout));
     Some(HttpProbe {
         url: url?,
@@ -44,6 +46,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
         headers: headers?,
         body: body?,
         max_body_bytes: max_body?.as_bytes(),
+        tls: tls?,
         expect: expect?,
     })
 }

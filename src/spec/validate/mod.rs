@@ -18,6 +18,7 @@ mod secret;
 mod sli;
 mod slo;
 mod template;
+mod tls;
 
 use std::collections::BTreeMap;
 
