@@ -40,6 +40,8 @@ complaint_from!(
     units::LabelNameError,
     units::AlertNameError,
     units::ByteSizeError,
+    units::PatternError,
+    units::JsonPointerError,
     PromqlError
 );
 
