@@ -5,6 +5,8 @@
 
 mod command;
 mod cookies;
+mod excerpt;
+mod harvest;
 mod http;
 mod journey;
 mod net;
@@ -24,6 +26,7 @@ use crate::spec::model::Probe;
 use crate::units::Name;
 use outcome::Outcome;
 
+pub use excerpt::Excerpt;
 pub use prober::{Prober, ProberError, Run};
 pub use schedule::{Epoch, Schedule};
 pub use scheduler::{Grace, Scheduler};

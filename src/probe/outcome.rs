@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::excerpt::Excerpt;
+
 /// Where in a run time was spent or a failure happened, in the order of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -83,11 +85,13 @@ pub enum Reason {
     ExitCode,
     /// A command was ended by a signal.
     Signal,
+    /// What a later step needs was not in an answer or output, or cannot stand where the file wants it.
+    Capture,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -100,6 +104,7 @@ impl Reason {
         Self::Protocol,
         Self::ExitCode,
         Self::Signal,
+        Self::Capture,
     ];
 
     /// The value of the label `reason`.
@@ -118,6 +123,7 @@ impl Reason {
             Self::Protocol => "protocol",
             Self::ExitCode => "exit_code",
             Self::Signal => "signal",
+            Self::Capture => "capture",
         }
     }
 }
@@ -179,6 +185,24 @@ pub struct Outcome {
     pub tls_not_after: Option<i64>,
     /// The steps of a journey, in order; empty for every other kind.
     pub steps: Vec<StepOutcome>,
+    /// What the target said where it failed an expectation of its body, or a command where it failed, if that was
+    /// asked for. It belongs where somebody asks for it, never in a log.
+    pub excerpt: Option<Excerpt>,
+}
+
+impl Outcome {
+    /// A run or step of this verdict that took no time and found nothing else.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            duration: Duration::ZERO,
+            phases: Phases::default(),
+            tls_not_after: None,
+            steps: Vec::new(),
+            excerpt: None,
+        }
+    }
 }
 
 /// What became of one step of a journey.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::excerpt::Excerpt;
 use super::outcome::{Phase, Phases, Reason, SkipReason, Verdict};
 use crate::units;
 
@@ -40,6 +41,8 @@ pub(super) struct Progress {
     first_byte: FirstByte,
     /// When the earliest certificate of the presented chain expires, in seconds of Unix time.
     pub(super) tls_not_after: Option<i64>,
+    /// What the answer says where it failed an expectation of its body.
+    pub(super) excerpt: Option<Excerpt>,
 }
 
 /// When the first byte of an answer arrived, set once by the connection that saw it.

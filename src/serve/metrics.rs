@@ -201,11 +201,11 @@ fn increment(counts: &mut [u64], at: usize) {
 
 /// The reasons for which something can fail, given what the file says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ReasonSet(u16);
+struct ReasonSet(u32);
 
 impl ReasonSet {
     fn of(reasons: &[Reason]) -> Self {
-        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u16))
+        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u32))
     }
 
     fn of_request(request: &HttpProbe) -> Self {
@@ -219,10 +219,13 @@ impl ReasonSet {
     }
 
     fn of_step(step: &Step) -> Self {
-        match &step.action {
-            StepAction::Http(request) => Self::of_request(request),
+        let action = match &step.action {
+            StepAction::Http(step) => Self::of_request(&step.request),
             StepAction::Run { .. } => Self::of(&[Reason::ExitCode, Reason::Signal, Reason::Timeout]),
-        }
+        };
+        let captures =
+            !step.captures.is_empty() || step.action.templates().any(|text| text.captures().next().is_some());
+        action.union(if captures { Self::of(&[Reason::Capture]) } else { Self::default() })
     }
 
     fn union(self, other: Self) -> Self {
@@ -230,7 +233,7 @@ impl ReasonSet {
     }
 
     fn holds(self, reason: Reason) -> bool {
-        self.0 & (1 << reason as u16) != 0
+        self.0 & (1 << reason as u32) != 0
     }
 
     /// The count of every reason of the set, and of any other that was counted all the same.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::super::net;
 use super::super::outcome::{Phase, Reason};
 use super::super::progress::{Fault, FirstByte, Progress};
+use super::Visit;
 use super::judge::judge;
 use super::request::Request;
 use crate::spec::model::HttpProbe;
@@ -22,6 +23,7 @@ pub(super) async fn exchange<S>(
     stream: S,
     request: Request,
     probe: &HttpProbe,
+    visit: &mut Visit<'_>,
     progress: &mut Progress,
 ) -> Result<(), Fault>
 where
@@ -32,7 +34,8 @@ where
     progress.enter(Phase::Processing);
     let conversation = async {
         let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
-        judge(answer, probe).await
+        visit.jar.take(&probe.url, answer.headers());
+        judge(answer, probe, &mut visit.harvest, progress).await
     };
     drive(connection, conversation).await
 }

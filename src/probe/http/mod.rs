@@ -7,8 +7,12 @@ mod exchange;
 mod judge;
 mod request;
 
+use std::collections::BTreeMap;
+
 use tokio::time::Instant;
 
+use super::cookies::Jar;
+use super::harvest::{Harvest, Values};
 use super::net;
 use super::outcome::{Outcome, Phase, Reason, Verdict};
 use super::progress::{Fault, Progress, readable, timed_out};
@@ -16,13 +20,34 @@ use super::tls::{self, Alpn, Handshaker};
 use crate::spec::model::HttpProbe;
 use crate::units;
 
+/// What a request shares with the other steps of its journey.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    /// The cookies of the run.
+    pub(super) jar: &'a mut Jar,
+    /// What the answer has to hold for later steps.
+    pub(super) harvest: Harvest<'a>,
+}
+
 /// Makes one run that ends at `wall` at the latest, however far it has come; `timeout` says so in its detail.
 ///
 /// Dropping the future closes the connection and leaves nothing behind.
 pub(super) async fn run(tls: &Handshaker, probe: &HttpProbe, wall: Instant, timeout: units::Duration) -> Outcome {
+    let harvest = Harvest { wanted: &BTreeMap::new(), values: &mut Values::default() };
+    visit(tls, probe, Visit { jar: &mut Jar::default(), harvest }, wall, timeout).await
+}
+
+/// Does what [`run`] does as one of the steps of a journey.
+pub(super) async fn visit(
+    tls: &Handshaker,
+    probe: &HttpProbe,
+    mut visit: Visit<'_>,
+    wall: Instant,
+    timeout: units::Duration,
+) -> Outcome {
     let started = Instant::now();
     let mut progress = Progress::default();
-    let result = tokio::time::timeout_at(wall, attempt(tls, probe, &mut progress)).await;
+    let result = tokio::time::timeout_at(wall, attempt(tls, probe, &mut visit, &mut progress)).await;
     let duration = started.elapsed();
     let (phases, last) = progress.finish();
     let verdict = match result {
@@ -36,11 +61,17 @@ pub(super) async fn run(tls: &Handshaker, probe: &HttpProbe, wall: Instant, time
         Ok(Err(fault)) => fault.into(),
         Err(_) => timed_out(last, timeout).into(),
     };
-    Outcome { verdict, duration, phases, tls_not_after: progress.tls_not_after, steps: Vec::new() }
+    let (tls_not_after, excerpt) = (progress.tls_not_after, progress.excerpt);
+    Outcome { verdict, duration, phases, tls_not_after, steps: Vec::new(), excerpt }
 }
 
-async fn attempt(tls: &Handshaker, probe: &HttpProbe, progress: &mut Progress) -> Result<(), Fault> {
-    let request = request::build(probe).await?;
+async fn attempt(
+    tls: &Handshaker,
+    probe: &HttpProbe,
+    visit: &mut Visit<'_>,
+    progress: &mut Progress,
+) -> Result<(), Fault> {
+    let request = request::build(probe, visit.jar).await?;
     let is_tls = probe.url.scheme() == "https";
     let client = if is_tls { Some(tls.client(&probe.tls, Alpn::HTTP_1).await?) } else { None };
     let host = probe.url.host().ok_or_else(|| Fault::Prober("the URL has no host".to_owned()))?;
@@ -48,9 +79,9 @@ async fn attempt(tls: &Handshaker, probe: &HttpProbe, progress: &mut Progress) -
     let addresses = net::resolve(&probe.url).await?;
     progress.enter(Phase::Connect);
     let stream = net::connect(&addresses).await?;
-    let Some(client) = client else { return exchange::exchange(stream, request, probe, progress).await };
+    let Some(client) = client else { return exchange::exchange(stream, request, probe, visit, progress).await };
     progress.enter(Phase::Tls);
     let stream = client.handshake(host, stream).await?;
     progress.tls_not_after = tls::earliest_not_after(&stream);
-    exchange::exchange(stream, request, probe, progress).await
+    exchange::exchange(stream, request, probe, visit, progress).await
 }

@@ -1,10 +1,11 @@
 //! What the file says of a request as HTTP carries it, with its secrets read at the moment of use.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, HOST, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, CONNECTION, COOKIE, HOST, HeaderValue, USER_AGENT};
 use http_body_util::Full;
 use url::Url;
 
+use super::super::cookies::Jar;
 use super::super::progress::Fault;
 use super::super::secret;
 use crate::spec::model::{HeaderText, HttpProbe};
@@ -15,8 +16,8 @@ pub(super) type Request = http::Request<Full<Bytes>>;
 /// How the prober names itself to targets.
 const AGENT: &str = concat!("burndown/", env!("CARGO_PKG_VERSION"));
 
-/// The request as the file writes it, with its secrets read now.
-pub(super) async fn build(probe: &HttpProbe) -> Result<Request, Fault> {
+/// The request as the file writes it, with its secrets read now and the cookies of its run.
+pub(super) async fn build(probe: &HttpProbe, jar: &Jar) -> Result<Request, Fault> {
     let path = match probe.url.query() {
         Some(query) => format!("{}?{query}", probe.url.path()),
         None => probe.url.path().to_owned(),
@@ -31,6 +32,11 @@ pub(super) async fn build(probe: &HttpProbe) -> Result<Request, Fault> {
     for (name, text) in &probe.headers {
         headers.append(name, header_value(text).await?);
     }
+    // A cookie that the file writes goes before those that answers have set.
+    if let Some(set) = jar.header(&probe.url) {
+        let cookies = joined(headers.get(COOKIE), set)?;
+        headers.insert(COOKIE, cookies);
+    }
     let host = HeaderValue::try_from(host_header(&probe.url))
         .map_err(|_| Fault::Prober("the URL's host cannot stand in a header".to_owned()))?;
     headers.entry(HOST).or_insert(host);
@@ -39,6 +45,15 @@ pub(super) async fn build(probe: &HttpProbe) -> Result<Request, Fault> {
     // The connection serves one run; saying so lets the target close it, and keep the closed port on its side.
     headers.entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
     Ok(request)
+}
+
+/// One header `Cookie`: a request has no second one (RFC 6265, section 5.4).
+fn joined(own: Option<&HeaderValue>, set: HeaderValue) -> Result<HeaderValue, Fault> {
+    let Some(own) = own else { return Ok(set) };
+    let mut value = HeaderValue::from_bytes(&[own.as_bytes(), b"; ", set.as_bytes()].concat())
+        .map_err(|_| Fault::Prober("the cookies cannot stand in a header".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 async fn header_value(text: &HeaderText) -> Result<HeaderValue, Fault> {

@@ -1,7 +1,7 @@
 //! What the answer of an HTTP request must be.
 
 use crate::diag::{Code, Diagnostic, Span};
-use crate::units::Duration;
+use crate::units::{Duration, JsonPointer, Pattern};
 
 use super::super::model::HttpExpect;
 use super::super::raw::{Node, Value};
@@ -78,4 +78,16 @@ fn report_too_long(reader: &mut Reader, span: Span, within: Duration, timeout: D
     let message = format!("`within` is {within}, but the run is over after its timeout of {timeout}");
     let problem = Diagnostic::new(Code::WithinTooLong, message).at(span, "longer than the timeout");
     reader.report(problem.help(format!("write at most `{timeout}`, or a longer `timeout`")));
+}
+
+/// A regular expression.
+pub(super) fn pattern(reader: &mut Reader, node: &Node) -> Option<Pattern> {
+    let text = reader.text(node, "a regular expression")?;
+    reader.accept(node.span, Code::InvalidPattern, text.parse().map_err(Complaint::from))
+}
+
+/// A JSON pointer.
+pub(super) fn pointer(reader: &mut Reader, node: &Node) -> Option<JsonPointer> {
+    let text = reader.text(node, "a JSON pointer")?;
+    reader.accept(node.span, Code::InvalidPattern, text.parse().map_err(Complaint::from))
 }
