@@ -59,10 +59,12 @@ impl Parts {
             match (entry.key.as_str(), &mut entry.value.value) {
                 ("url", Value::Scalar(text)) if variables::is_template(text) => {
                     let template = scope.template(reader, text, span);
-                    let (written, stand_ins) = stand_in(template.as_ref());
-                    *text = written;
-                    self.url = template.is_some().then_some((stand_ins, span));
                     self.is_complete &= template.is_some();
+                    if let Some(template) = template {
+                        let (written, stand_ins) = stand_in(&template);
+                        *text = written;
+                        self.url = Some((stand_ins, span));
+                    }
                 }
                 ("body", Value::Scalar(text)) if variables::is_template(text) => {
                     self.body = scope.template(reader, text, span);
@@ -118,8 +120,8 @@ fn values(node: &Node) -> &[Node] {
 }
 
 /// The text with a word in the place of each part that is filled in. No text of the file holds these words.
-fn stand_in(template: Option<&Template>) -> (String, StandIns) {
-    let pieces = template.map(Template::pieces).unwrap_or_default();
+fn stand_in(template: &Template) -> (String, StandIns) {
+    let pieces = template.pieces();
     let mut stem = "capture".to_owned();
     while pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(&stem))) {
         stem.push('x');
