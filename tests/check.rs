@@ -342,12 +342,45 @@ fn probes() {
         ],
     );
     captures();
+    expectations();
     let unused = damaged(GOOD, "  - {name: orders, objective: 99, sli: {probe: order}}\n", "");
     let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(0), "a warning is no error");
     pin("unused-probe", &shown(&output));
     let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(1), "unless asked to be");
+}
+
+/// An expectation of every kind, each damaged in one way.
+fn expectations() {
+    let good = damaged(
+        GOOD,
+        "expect: {status: [200], within: 2s}",
+        "expect: {status: [200], version: [1.1, 2], tls: true, within: 2s, headers: {Age: {below: 10}, \
+         Content-Type: {matches: '^text/'}}, body: {contains: [a, b], not_matches: err}, json: {/a: {equals: b}}}",
+    );
+    let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
+    pin_damage(
+        &good,
+        &[
+            ("expect-version", "[1.1, 2]", "[1.1, 3]"),
+            ("expect-tls", "tls: true", "tls: maybe"),
+            ("expect-header-name", "Age:", "A ge:"),
+            ("expect-header-text", "{matches: '^text/'}", "text/html"),
+            ("expect-rule-typo", "{below: 10}", "{belov: 10}"),
+            ("expect-bound", "below: 10", "below: ten"),
+            ("expect-regex", "not_matches: err", "not_matches: '(?=err)'"),
+            ("expect-empty-regex", "not_matches: err", "not_matches: ''"),
+            ("expect-huge-regex", "not_matches: err", "not_matches: '\\w{1000}{1000}'"),
+            ("expect-empty-text", "[a, b]", "[a, '']"),
+            ("expect-no-rule", "{contains: [a, b], not_matches: err}", "{}"),
+            ("expect-no-value-rule", "{equals: b}", "{}"),
+            ("expect-pointer", "/a: {equals: b}", "a.b: {equals: b}"),
+            ("expect-pointer-tilde", "/a: {equals: b}", "/a~: {equals: b}"),
+            ("expect-absent", "{equals: b}", "{present: false, equals: b}"),
+        ],
+    );
 }
 
 /// Steps that capture something, each damaged in one way.

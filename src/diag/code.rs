@@ -104,6 +104,8 @@ codes! {
     InvalidStatus = "invalid-status", Error;
     /// A command, or a variable of its environment, that cannot be run or set.
     InvalidCommand = "invalid-command", Error;
+    /// An expectation that no answer could meet, or that says nothing.
+    InvalidExpectation = "invalid-expectation", Error;
     /// A regular expression that cannot be compiled, or a JSON pointer that is none.
     InvalidPattern = "invalid-pattern", Error;
     /// A capture that could never hold anything, or stands where a captured value must not decide.

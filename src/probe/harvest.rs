@@ -3,11 +3,13 @@
 //! Captured values count as secret: they are handed to whoever fills in a text, and shown to nobody. What is said of
 //! them is text of the file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use http::HeaderMap;
 
+use super::json::{Json, NotJson};
 use super::outcome::Reason;
 use super::progress::Fault;
 use crate::spec::model::{Capture, CaptureSource};
@@ -63,20 +65,14 @@ impl Harvest<'_> {
     ///
     /// [`Reason::Capture`] for the first capture that is not there.
     pub(super) fn take(&mut self, headers: &HeaderMap, text: &[u8]) -> Result<(), Fault> {
-        let mut document = None;
         for (name, capture) in self.wanted {
             let found = match &capture.source {
-                CaptureSource::Text => text.to_vec(),
+                CaptureSource::Text => Cow::Borrowed(text),
                 CaptureSource::Header(header) => match headers.get(header) {
-                    Some(value) => value.as_bytes().to_vec(),
+                    Some(value) => Cow::Borrowed(value.as_bytes()),
                     None => return Err(failed(name, &format!("found no header `{header}`"))),
                 },
-                CaptureSource::Json(pointer) => {
-                    let document = document.get_or_insert_with(|| serde_json::from_slice(text));
-                    let document = document.as_ref().map_err(|_| failed(name, "found no JSON"))?;
-                    scalar(document, pointer)
-                        .ok_or_else(|| failed(name, &format!("found no text, number or truth value at `{pointer}`")))?
-                }
+                CaptureSource::Json(pointer) => Cow::Owned(scalar(name, text, pointer)?.into_bytes()),
             };
             let value = refine(name, capture, &found)?;
             self.values.0.insert(name.clone(), value);
@@ -85,13 +81,13 @@ impl Harvest<'_> {
     }
 }
 
-/// A text, number or truth value as text.
-fn scalar(document: &serde_json::Value, pointer: &JsonPointer) -> Option<Vec<u8>> {
-    match document.pointer(pointer.as_str())? {
-        serde_json::Value::String(text) => Some(text.clone().into_bytes()),
-        value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(value.to_string().into_bytes()),
-        _ => None,
-    }
+/// A text, number or truth value of a document as text.
+fn scalar(name: &Name, document: &[u8], pointer: &JsonPointer) -> Result<String, Fault> {
+    let found = Json::look_up(document, pointer).map_err(|NotJson| failed(name, "found no JSON"))?;
+    found
+        .filter(|value| *value != Json::Null)
+        .and_then(|value| value.as_text())
+        .ok_or_else(|| failed(name, &format!("found no text, number or truth value at `{pointer}`")))
 }
 
 /// What the pattern takes of what was found, if it can be used.

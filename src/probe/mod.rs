@@ -9,6 +9,7 @@ mod excerpt;
 mod harvest;
 mod http;
 mod journey;
+mod json;
 mod net;
 pub mod outcome;
 mod prober;

@@ -65,12 +65,14 @@ pub enum Reason {
     Resolve,
     /// No connection: refused, reset or unreachable.
     Connect,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed, or TLS was used or not used against what is expected.
     Tls,
     /// The run hit its wall.
     Timeout,
     /// The answer's status is not among the expected.
     Status,
+    /// The version of HTTP is not among the expected.
+    HttpVersion,
     /// A header is not as expected.
     Header,
     /// The body is not as expected.
@@ -91,12 +93,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
         Self::Timeout,
         Self::Status,
+        Self::HttpVersion,
         Self::Header,
         Self::Body,
         Self::BodyTooLarge,
@@ -116,6 +119,7 @@ impl Reason {
             Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Status => "status",
+            Self::HttpVersion => "http_version",
             Self::Header => "header",
             Self::Body => "body",
             Self::BodyTooLarge => "body_too_large",

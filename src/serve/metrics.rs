@@ -212,10 +212,13 @@ impl ReasonSet {
         let always =
             [Reason::Resolve, Reason::Connect, Reason::Timeout, Reason::Status, Reason::BodyTooLarge, Reason::Protocol];
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        let expect = &request.expect;
         Self::of(&always)
-            .union(when(request.url.scheme() == "https", Reason::Tls))
-            .union(when(!request.expect.body_contains.is_empty(), Reason::Body))
-            .union(when(request.expect.within.is_some(), Reason::TooSlow))
+            .union(when(request.url.scheme() == "https" || expect.tls.is_some(), Reason::Tls))
+            .union(when(!expect.versions.is_empty(), Reason::HttpVersion))
+            .union(when(!expect.headers.is_empty(), Reason::Header))
+            .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))
+            .union(when(expect.within.is_some(), Reason::TooSlow))
     }
 
     fn of_step(step: &Step) -> Self {

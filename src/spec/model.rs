@@ -20,7 +20,7 @@ use crate::names::Alert;
 use crate::promql::{Query, Selector};
 use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
-pub use expect::HttpExpect;
+pub use expect::{HttpExpect, TextRules, ValueRules};
 pub use http::{HeaderText, HttpProbe};
 pub use journey::{
     BodyTemplate, Capture, CaptureSource, EnvValue, Escape, Journey, Piece, Step, StepAction, StepRequest,

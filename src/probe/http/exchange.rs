@@ -35,7 +35,8 @@ where
     let conversation = async {
         let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
         visit.jar.take(&probe.url, answer.headers());
-        judge(answer, probe, &mut visit.harvest, progress).await
+        let is_tls = probe.url.scheme() == "https";
+        judge(answer, is_tls, probe, &mut visit.harvest, progress).await
     };
     drive(connection, conversation).await
 }
