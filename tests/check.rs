@@ -402,6 +402,11 @@ fn captures() {
             ("capture-not-closed", "orders/${id}", "orders/${id"),
             ("capture-in-journey-env", "      steps:", "      env: {A: '${id}'}\n      steps:"),
             ("capture-in-host", "shop.example.com/orders/${id}", "${id}.example.com/"),
+            (
+                "capture-in-host-header",
+                "{Authorization: 'Bearer ${token}'}",
+                "{Host: '${id}', Authorization: 'Bearer ${token}'}",
+            ),
             ("capture-in-port", "shop.example.com/orders/${id}", "shop.example.com:${id}/"),
             ("capture-in-fragment", "orders/${id}", "orders#${id}"),
             ("capture-climbs-out", "orders/${id}", "orders/${id}/.."),

@@ -59,6 +59,11 @@ impl Harvest<'_> {
         self.wanted.values().any(|capture| !matches!(capture.source, CaptureSource::Header(_)))
     }
 
+    /// Whether the headers of an answer have to be kept.
+    pub(super) fn needs_headers(&self) -> bool {
+        self.wanted.values().any(|capture| matches!(capture.source, CaptureSource::Header(_)))
+    }
+
     /// Takes every capture out of an answer or output. `headers` are those of an answer.
     ///
     /// # Errors

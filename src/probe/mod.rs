@@ -14,6 +14,7 @@ mod net;
 pub mod outcome;
 mod prober;
 mod progress;
+mod reach;
 mod schedule;
 mod scheduler;
 mod secret;

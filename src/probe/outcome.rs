@@ -67,8 +67,12 @@ pub enum Reason {
     Connect,
     /// The TLS handshake failed, or TLS was used or not used against what is expected.
     Tls,
+    /// No credentials could be had: the server that gives out tokens failed or refused.
+    Auth,
     /// The run hit its wall.
     Timeout,
+    /// A redirect could not be followed: too many, or to a place where the request must not go.
+    Redirect,
     /// The answer's status is not among the expected.
     Status,
     /// The version of HTTP is not among the expected.
@@ -93,11 +97,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
+        Self::Auth,
         Self::Timeout,
+        Self::Redirect,
         Self::Status,
         Self::HttpVersion,
         Self::Header,
@@ -117,7 +123,9 @@ impl Reason {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Auth => "auth",
             Self::Timeout => "timeout",
+            Self::Redirect => "redirect",
             Self::Status => "status",
             Self::HttpVersion => "http_version",
             Self::Header => "header",

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use super::journey::{self, Context, RunDir, Session};
 use super::outcome::Outcome;
 use super::progress::Fault;
-use super::tls::Handshaker;
+use super::reach::Reach;
 use super::{ProbeKey, http};
 use crate::spec::model::{Journey, Probe, ProbeKind};
 
-/// Runs probes. Cheap to share, without state of its own between runs.
+/// Runs probes. Cheap to share; between runs it keeps tokens and the settings of TLS, and nothing of the runs.
 #[derive(Debug)]
 pub struct Prober {
-    pub(super) tls: Handshaker,
+    reach: Reach,
     run_dirs: PathBuf,
     keeps_output: bool,
 }
@@ -41,7 +41,7 @@ impl Prober {
         if left > 0 {
             tracing::info!(count = left, parent = %run_dirs.display(), "removed the directories of runs that were killed");
         }
-        Ok(Self { tls: Handshaker::new(roots)?, run_dirs, keeps_output: false })
+        Ok(Self { reach: Reach::new(roots)?, run_dirs, keeps_output: false })
     }
 
     /// A prober with the roots that this machine trusts, and its directory for temporary files.
@@ -104,7 +104,7 @@ impl Run<'_> {
             }
             (ProbeKind::Journey(journey), Some(Err(fault))) => journey::not_started(journey, fault.clone()),
             (ProbeKind::Journey(journey), None) => journey::not_started(journey, journey::no_run_dir()),
-            (ProbeKind::Http(request), _) => http::run(&self.prober.tls, request, wall, self.probe.timeout).await,
+            (ProbeKind::Http(request), _) => http::run(&self.prober.reach, request, wall, self.probe.timeout).await,
         }
     }
 
@@ -122,7 +122,7 @@ impl Run<'_> {
 
     fn context<'c>(&'c self, journey: &'c Journey, dir: &'c RunDir) -> Context<'c> {
         let (timeout, keeps_output) = (self.probe.timeout, self.prober.keeps_output);
-        Context { tls: &self.prober.tls, journey, dir: dir.path(), timeout, keeps_output }
+        Context { reach: &self.prober.reach, journey, dir: dir.path(), timeout, keeps_output }
     }
 }
 

@@ -19,7 +19,7 @@ use super::process::{ProcessCollector, unix_seconds};
 use crate::names::{Metric, label};
 use crate::probe::outcome::{Outcome, Phase, Phases, Reason, SkipReason, StepOutcome, Verdict};
 use crate::probe::{ProbeKey, Recorder};
-use crate::spec::model::{Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
+use crate::spec::model::{Credentials, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
 use crate::units::{Duration, Name};
 
 /// Upper bounds of the duration histogram in seconds, the same for every probe; one more has no bound.
@@ -214,7 +214,9 @@ impl ReasonSet {
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
         let expect = &request.expect;
         Self::of(&always)
-            .union(when(request.url.scheme() == "https" || expect.tls.is_some(), Reason::Tls))
+            .union(when(request.may_meet_tls() || expect.tls.is_some(), Reason::Tls))
+            .union(when(matches!(request.credentials, Some(Credentials::OAuth2(_))), Reason::Auth))
+            .union(when(request.redirects > 0, Reason::Redirect))
             .union(when(!expect.versions.is_empty(), Reason::HttpVersion))
             .union(when(!expect.headers.is_empty(), Reason::Header))
             .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))

@@ -12,11 +12,12 @@ use super::super::excerpt::Excerpt;
 use super::super::harvest::Harvest;
 use super::super::json::{self, Json, NotJson};
 use super::super::outcome::Reason;
-use super::super::progress::{Fault, Progress};
+use super::super::progress::Fault;
 use super::body as bodies;
 use crate::spec::model::{Comparison, Condition, HttpExpect, HttpProbe, TextRules, ValueRules};
 
-/// Holds an answer against what the file expects, and takes out of it what later steps need.
+/// Holds an answer against what the file expects, and takes out of it what later steps need. A piece of a body that is
+/// not as expected goes to `excerpt`.
 ///
 /// # Errors
 ///
@@ -26,17 +27,18 @@ pub(super) async fn judge(
     tls: bool,
     probe: &HttpProbe,
     harvest: &mut Harvest<'_>,
-    progress: &mut Progress,
+    excerpt: &mut Option<Excerpt>,
 ) -> Result<(), Fault> {
-    let (parts, content) = answer.into_parts();
     let expect = &probe.expect;
-    head(expect, Head { status: parts.status, version: parts.version, tls, headers: &parts.headers })?;
-    let content = bodies::read(content, probe.max_body_bytes, needs_body(expect) || harvest.needs_text()).await?;
-    body(expect, &content).map_err(|(fault, excerpt)| {
-        progress.excerpt = Some(excerpt);
+    head(expect, Head { status: answer.status(), version: answer.version(), tls, headers: answer.headers() })?;
+    let headers = if harvest.needs_headers() { answer.headers().clone() } else { HeaderMap::new() };
+    let is_kept = needs_body(expect) || harvest.needs_text();
+    let content = bodies::read(answer, &probe.compression, probe.max_body_bytes, is_kept).await?;
+    body(expect, &content).map_err(|(fault, piece)| {
+        *excerpt = Some(piece);
         fault
     })?;
-    harvest.take(&parts.headers, &content)
+    harvest.take(&headers, &content)
 }
 
 /// What is known of an answer before its body.

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::super::harvest::Values;
 use super::super::outcome::Reason;
 use super::super::progress::Fault;
-use crate::spec::model::{Escape, HeaderText, HttpProbe, Piece, StepRequest, TargetTemplate, Template};
+use crate::spec::model::{Escape, HeaderText, HttpProbe, Piece, RequestBody, StepRequest, TargetTemplate, Template};
 
 /// Everything but the characters that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -78,7 +78,7 @@ impl Filling<'_> {
             request.headers.push((name.clone(), HeaderText::Plain(self.header(name, template)?)));
         }
         if let Some(body) = &step.body {
-            request.body = Some(self.escaped(&body.text, body.escape)?);
+            request.body = Some(RequestBody::Text(self.escaped(&body.text, body.escape)?));
         }
         Ok(request)
     }

@@ -17,7 +17,7 @@ use super::cookies::Jar;
 use super::harvest::{Harvest, Values};
 use super::outcome::{Outcome, Phase, StepOutcome, Verdict};
 use super::progress::Fault;
-use super::tls::Handshaker;
+use super::reach::Reach;
 use super::{ProbeKey, http as requests, secret};
 use crate::spec::model::{EnvValue, Journey, Step, StepAction, StepRequest, Template};
 use crate::units;
@@ -45,7 +45,7 @@ pub(super) struct Session {
 /// Everything that the steps of one run are given.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
-    pub(super) tls: &'a Handshaker,
+    pub(super) reach: &'a Reach,
     pub(super) journey: &'a Journey,
     /// The directory of the run.
     pub(super) dir: &'a Path,
@@ -142,7 +142,7 @@ impl Context<'_> {
         };
         let harvest = Harvest { wanted: &step.captures, values: &mut session.values };
         let visit = requests::Visit { jar: &mut session.jar, harvest };
-        requests::visit(self.tls, &request, visit, wall, timeout).await
+        requests::visit(self.reach, &request, visit, wall, timeout).await
     }
 
     async fn command(

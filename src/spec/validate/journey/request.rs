@@ -90,6 +90,10 @@ impl Parts {
             templates.push((node.span, scope.template(reader, text, node.span)?));
         }
         let name = name?;
+        if name == ::http::header::HOST {
+            report_elsewhere(reader, entry.key_span, "`${…}` stands in the header `Host`");
+            return None;
+        }
         for (span, template) in templates {
             if secret::is_secret_header(name.as_str()) && template.captures().next().is_none() {
                 http::report_plain_secret(reader, span);
@@ -145,11 +149,16 @@ fn stand_in(template: &Template) -> (String, StandIns) {
 fn target(reader: &mut Reader, url: &Url, stand_ins: &StandIns, span: Span) -> Option<TargetTemplate> {
     let target = TargetTemplate::split(url, stand_ins);
     if target.is_none() {
-        let problem = Diagnostic::new(Code::InvalidCapture, "`${…}` stands outside of the path and query of a URL");
-        let problem = problem.at(span, "an answer must not decide where the next request goes");
-        reader.report(problem.help("write scheme, host and port as they are"));
+        report_elsewhere(reader, span, "`${…}` stands outside of the path and query of a URL");
     }
     target
+}
+
+/// Reports a request whose way could depend on an answer.
+fn report_elsewhere(reader: &mut Reader, span: Span, message: &str) {
+    let problem = Diagnostic::new(Code::InvalidCapture, message);
+    let problem = problem.at(span, "an answer must not decide where the next request goes");
+    reader.report(problem.help("write scheme, host and port as they are"));
 }
 
 /// How captures are written in the body, by the type that the file says it has.
