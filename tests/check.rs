@@ -303,6 +303,20 @@ fn objectives_and_windows() {
 }
 
 #[test]
+fn tls_settings() {
+    pin_damage(
+        GOOD,
+        &[
+            ("tls-half-a-client", "expect:", "tls: {cert_file: client.pem}, expect:"),
+            ("tls-ca-and-insecure", "expect:", "tls: {ca_file: ca.pem, insecure_skip_verify: true}, expect:"),
+            ("tls-server-name", "expect:", "tls: {server_name: 'https://a b/'}, expect:"),
+            ("tls-old-version", "expect:", "tls: {min_version: TLS10}, expect:"),
+            ("tls-empty-path", "expect:", "tls: {ca_file: ''}, expect:"),
+        ],
+    );
+}
+
+#[test]
 fn probes() {
     pin_damage(
         GOOD,

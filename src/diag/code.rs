@@ -96,6 +96,8 @@ codes! {
     InvalidUrl = "invalid-url", Error;
     /// A request header that cannot be sent.
     InvalidHeader = "invalid-header", Error;
+    /// TLS settings that contradict each other or name something that no certificate holds.
+    InvalidTls = "invalid-tls", Error;
     /// A secret in the file itself; files are read by many people and end up in version control.
     PlainSecret = "plain-secret", Error;
     /// An expected status that is no status code, range of codes, or class such as `2xx`.

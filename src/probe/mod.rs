@@ -4,6 +4,7 @@
 //! run to one [`Recorder`]. Nothing here may know who listens: counters, history and pages live elsewhere.
 
 mod command;
+mod cookies;
 mod http;
 mod journey;
 mod net;

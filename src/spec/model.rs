@@ -3,6 +3,10 @@
 //! Everything here is valid by construction of [`super::validate`]; the mathematics, the generators and
 //! the probe service take it as it is.
 
+mod expect;
+mod http;
+mod tls;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -14,6 +18,10 @@ use crate::diag::Span;
 use crate::names::Alert;
 use crate::promql::{Query, Selector};
 use crate::units::{AlertName, Duration, LabelName, Name, Objective};
+
+pub use expect::HttpExpect;
+pub use http::{HeaderText, HttpProbe};
+pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 
 /// Everything that a set of files says, services in order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -443,49 +451,6 @@ pub enum ProbeKind {
     Http(Box<HttpProbe>),
     /// Steps that run a command or a request, one after another.
     Journey(Box<Journey>),
-}
-
-/// One HTTP request and what its answer must be.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpProbe {
-    /// Where to, `http` or `https`, without user information.
-    pub url: url::Url,
-    /// The method.
-    pub method: http::Method,
-    /// Request headers in the file's order; a header may repeat.
-    pub headers: Vec<(http::HeaderName, HeaderText)>,
-    /// The request body.
-    pub body: Option<String>,
-    /// How many body bytes of an answer are read; more fails the run.
-    pub max_body_bytes: u64,
-    /// What the answer must be.
-    pub expect: HttpExpect,
-}
-
-/// A header value: text of the file, or a secret from elsewhere.
-#[derive(Clone, Debug, PartialEq)]
-pub enum HeaderText {
-    /// Written in the file.
-    Plain(http::HeaderValue),
-    /// Named in the file, kept elsewhere.
-    Secret(SecretSource),
-}
-
-/// What an HTTP answer must be.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpExpect {
-    /// Accepted status codes, as inclusive ranges; `2xx` is 200 to 299, the default.
-    pub status: Vec<(u16, u16)>,
-    /// Texts that the body must contain.
-    pub body_contains: Vec<String>,
-    /// The longest duration of the whole run that still counts as good, at most the timeout.
-    pub within: Option<Duration>,
-}
-
-impl Default for HttpExpect {
-    fn default() -> Self {
-        Self { status: vec![(200, 299)], body_contains: Vec::new(), within: None }
-    }
 }
 
 /// Where a secret is kept. The value itself is read when it is used and never stored here.

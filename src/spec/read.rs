@@ -40,6 +40,8 @@ complaint_from!(
     units::LabelNameError,
     units::AlertNameError,
     units::ByteSizeError,
+    units::PatternError,
+    units::JsonPointerError,
     PromqlError
 );
 
@@ -330,6 +332,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidSize => "not a size",
         Code::InvalidUrl => "not a URL to probe",
         Code::InvalidStatus => "not a status",
+        Code::InvalidTls => "not the name of a server",
         Code::InvalidHeader => "cannot be sent",
         Code::InvalidLabel => "not a label name",
         Code::InvalidTemplate => "not a template",

@@ -1,15 +1,17 @@
-//! An HTTP request of a probe or step, and what its answer must be.
+//! An HTTP request of a probe or step. What its answer must be is for [`super::expect`].
 
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
-use crate::diag::{Code, Diagnostic, Span};
+use crate::diag::{Code, Diagnostic};
 use crate::units::{ByteSize, Duration};
 
-use super::super::model::{HeaderText, HttpExpect, HttpProbe};
+use super::super::model::{HeaderText, HttpExpect, HttpProbe, TlsSettings};
 use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Reader, quoted};
+use super::expect;
 use super::secret::{self, TextOrSecret};
+use super::tls;
 
 /// The methods that make sense in a probe.
 const METHODS: [(&str, &Method); 7] = [
@@ -27,7 +29,7 @@ const FRAMING_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-en
 
 /// Reads a request. `timeout` bounds it, and is nothing if it could not be read.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpProbe> {
-    let keys = ["url", "method", "headers", "body", "max_body", "expect"];
+    let keys = ["url", "method", "headers", "body", "max_body", "tls", "expect"];
     let fields = reader.fields(node, "`http`", &keys)?;
     let url = reader.require(&fields, "url").and_then(|node| url(reader, node));
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
@@ -36,13 +38,15 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
         fields.get("body").map_or(Some(None), |node| reader.text(node, "`body`").map(|text| Some(text.to_owned())));
     let max_body =
         fields.get("max_body").map_or(Some(ByteSize::MIB), |node| reader.word(node, "`max_body`", Code::InvalidSize));
-    let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect(reader, node, timeout));
+    let tls = fields.get("tls").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
+    let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect::read(reader, node, timeout));
     Some(HttpProbe {
         url: url?,
         method: method?.clone(),
         headers: headers?,
         body: body?,
         max_body_bytes: max_body?.as_bytes(),
+        tls: tls?,
         expect: expect?,
     })
 }
@@ -131,76 +135,4 @@ fn header_value(reader: &mut Reader, node: &Node, name: Option<&HeaderName>) -> 
         help: "write printable ASCII on one line".to_owned(),
     });
     reader.accept(node.span, Code::InvalidHeader, value).map(HeaderText::Plain)
-}
-
-fn expect(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpExpect> {
-    let fields = reader.fields(node, "`expect`", &["status", "body", "within"])?;
-    let default = HttpExpect::default();
-    let status = fields.get("status").map_or(Some(default.status), |node| statuses(reader, node));
-    let body_contains = fields.get("body").map_or(Some(Vec::new()), |node| body(reader, node));
-    let within = fields.get("within").map_or(Some(None), |node| within(reader, node, timeout).map(Some));
-    Some(HttpExpect { status: status?, body_contains: body_contains?, within: within? })
-}
-
-fn statuses(reader: &mut Reader, node: &Node) -> Option<Vec<(u16, u16)>> {
-    let nodes = match &node.value {
-        Value::Scalar(_) => std::slice::from_ref(node),
-        _ => reader.filled_list(node, "`status`")?,
-    };
-    reader.each(nodes, |reader, node| {
-        let text = reader.text(node, "a status")?;
-        let read = status(text).ok_or_else(|| Complaint {
-            message: format!("{} is not a status", quoted(text)),
-            help: "write a code from 100 to 599 such as `200`, a class such as `2xx`, or a range such as `200-204`"
-                .to_owned(),
-        });
-        reader.accept(node.span, Code::InvalidStatus, read)
-    })
-}
-
-/// `200`, `2xx` or `200-204`, as an inclusive range.
-fn status(text: &str) -> Option<(u16, u16)> {
-    let code = |text: &str| {
-        let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u16>().ok().filter(|code| is_code && (100..=599).contains(code))
-    };
-    if let Some(class) = text.strip_suffix("xx") {
-        let first = code(&format!("{class}00"))?;
-        return Some((first, first + 99));
-    }
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let range = (code(first)?, code(last)?);
-    (range.0 <= range.1).then_some(range)
-}
-
-fn body(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
-    let fields = reader.fields(node, "`body`", &["contains"])?;
-    let node = reader.require(&fields, "contains")?;
-    let nodes = match &node.value {
-        Value::Scalar(_) => std::slice::from_ref(node),
-        _ => reader.filled_list(node, "`contains`")?,
-    };
-    reader.each(nodes, |reader, node| {
-        let text = reader.text(node, "a text of `contains`")?;
-        if text.is_empty() {
-            let problem = Diagnostic::new(Code::EmptyValue, "every body contains the empty text");
-            reader.report(problem.at(node.span, "always there").help("write a text that only the right page has"));
-            return None;
-        }
-        Some(text.to_owned())
-    })
-}
-
-fn within(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Duration> {
-    let within = reader.positive_duration(node, "`within`")?;
-    if let Some(timeout) = timeout.filter(|timeout| within > *timeout) {
-        report_too_long(reader, node.span, within, timeout);
-    }
-    Some(within)
-}
-
-fn report_too_long(reader: &mut Reader, span: Span, within: Duration, timeout: Duration) {
-    let message = format!("`within` is {within}, but the run is over after its timeout of {timeout}");
-    let problem = Diagnostic::new(Code::WithinTooLong, message).at(span, "longer than the timeout");
-    reader.report(problem.help(format!("write at most `{timeout}`, or a longer `timeout`")));
 }

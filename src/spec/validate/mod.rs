@@ -6,6 +6,7 @@
 mod alerting;
 mod budgeting;
 mod calendar;
+mod expect;
 mod gate;
 mod http;
 mod journey;
@@ -17,6 +18,7 @@ mod secret;
 mod sli;
 mod slo;
 mod template;
+mod tls;
 
 use std::collections::BTreeMap;
 
