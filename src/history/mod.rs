@@ -4,6 +4,7 @@
 //! History never decides anything: it has no objective, and a slice in which nothing ran is missing, which is
 //! something other than a slice without bad events.
 
+mod counts;
 mod memory;
 mod recording;
 
@@ -12,10 +13,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::probe::ProbeKey;
 use crate::probe::outcome::Reason;
 use crate::slo::budget;
 use crate::units::{Duration, Name};
 
+pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
 pub use memory::Memory;
 pub use recording::Recording;
 
@@ -62,6 +65,30 @@ pub enum HistoryError {
 
 /// The slices of one SLO, in order of time, or why there are none.
 pub type Slices<'a> = Pin<Box<dyn Future<Output = Result<Vec<Slice>, HistoryError>> + Send + 'a>>;
+
+/// How an embedded history fares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageState {
+    /// Writes that failed.
+    pub errors: u64,
+    /// Damaged files that were set aside.
+    pub set_aside: u64,
+    /// Minutes of a probe that were forgotten because they could not be written for too long.
+    pub forgotten: u64,
+    /// Whether counts are shown that are not kept yet.
+    pub uncommitted: bool,
+    /// The size of its files in bytes.
+    pub bytes: u64,
+}
+
+/// Shows counts only once they are kept, so that nothing that was seen can be lost.
+pub trait Committed: Send + Sync {
+    /// Takes the counts of a probe as they are kept now or, while nothing can be kept, as they are.
+    fn show(&self, probe: &ProbeKey, counts: Counts);
+
+    /// Takes the state of the history, at each change.
+    fn storage(&self, state: StorageState);
+}
 
 /// Where slices are kept.
 pub trait History: Send + Sync {
