@@ -161,10 +161,10 @@ fn scraped(time: i64, value: u64) -> (i64, f64) {
     (time, if is_failed { STALE } else { value as f64 })
 }
 
-/// Nothing happens in the first and in the last twenty minutes, for another twenty in between, and before the restart.
+/// Nothing happens in the first and in the last twenty minutes, and for another twenty in between.
 fn is_busy(time: i64) -> bool {
     let minute = (time - START) / MINUTE;
-    (20..220).contains(&minute) && !(100..120).contains(&minute) && !(RESTART - MINUTE..RESTART).contains(&time)
+    (20..220).contains(&minute) && !(100..120).contains(&minute)
 }
 
 /// Nothing fails while a bucket is renamed: the first look at the new one takes in all that is good.

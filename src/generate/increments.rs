@@ -123,11 +123,13 @@ impl NativeCounter<'_> {
         self.or_anew(difference.join(Operator::And, grown), &self.below())
     }
 
-    /// A histogram that was reset counts from zero, and so does one that is born on a known target.
+    /// A histogram that was reset counts from zero, after what scrapes saw of it before; so does one that is born on a
+    /// known target.
     fn or_anew(&self, grown: Expr, counted: &Expr) -> Expr {
         let now = || self.now(counted.clone());
         let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
-        let reset = now().join(Operator::And, self.before(self.count()));
+        let seen = self.highest(counted.clone()).join(Operator::Subtract, self.before(counted.clone()));
+        let reset = now().join(Operator::Add, call("clamp_min", [seen, Expr::from(Decimal::ZERO)]));
         let remembered = last_of(self.count(), REMEMBERED, REMEMBERED_STEP, self.earlier());
         let born = now().join(Operator::Unless, remembered).join_on(Operator::And, &target, self.before(self.count()));
         grown.join(Operator::Or, reset).join(Operator::Or, born)
@@ -162,6 +164,15 @@ impl NativeCounter<'_> {
     fn lately(&self, counted: Expr, offset: Duration) -> Expr {
         let step = self.timing.interval;
         last_of(counted, self.timing.lookback.max(step), step, offset)
+    }
+
+    /// The highest value between the two, as far as steps of a quarter of an evaluation see it.
+    fn highest(&self, counted: Expr) -> Expr {
+        let range = self.timing.interval;
+        let step = Duration::from_millis(range.as_millis().div_ceil(4));
+        let highest =
+            call("max_over_time", [Expr::Subquery { inner: Box::new(counted), range, step, offset: Duration::ZERO }]);
+        last_of(highest, range, range, self.timing.delay)
     }
 
     fn earlier(&self) -> Duration {
