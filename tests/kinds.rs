@@ -32,8 +32,9 @@ const DELAY: f64 = 30.0;
 /// How far back Prometheus looks for the newest sample of a series.
 const LOOKBACK: f64 = 300.0;
 
-/// Target `b` starts anew then, after half a minute in which nothing happens.
-const RESTART: i64 = START + 150 * MINUTE;
+/// Target `b` starts anew then, one scrape after the whole half minute, so that a scrape of its old life is seen by no
+/// evaluation but the one that sees the new life too.
+const RESTART: i64 = START + 150 * MINUTE + SCRAPE;
 
 /// The value that marks the end of a series, also as the sum of a native histogram (prometheus/prometheus,
 /// `model/value/value.go`).
