@@ -11,6 +11,7 @@ mod net;
 pub mod outcome;
 mod prober;
 mod progress;
+mod reach;
 mod schedule;
 mod scheduler;
 mod secret;

@@ -65,8 +65,12 @@ pub enum Reason {
     Connect,
     /// The TLS handshake failed.
     Tls,
+    /// No credentials could be had: the server that gives out tokens failed or refused.
+    Auth,
     /// The run hit its wall.
     Timeout,
+    /// A redirect could not be followed: too many, or to a place where the request must not go.
+    Redirect,
     /// The answer's status is not among the expected.
     Status,
     /// A header is not as expected.
@@ -87,11 +91,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
+        Self::Auth,
         Self::Timeout,
+        Self::Redirect,
         Self::Status,
         Self::Header,
         Self::Body,
@@ -109,7 +115,9 @@ impl Reason {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Auth => "auth",
             Self::Timeout => "timeout",
+            Self::Redirect => "redirect",
             Self::Status => "status",
             Self::Header => "header",
             Self::Body => "body",

@@ -6,16 +6,17 @@ use rustls::RootCertStore;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use super::cookies::Jar;
 use super::journey::{self, RunDir};
 use super::outcome::Outcome;
-use super::tls::Handshaker;
+use super::reach::Reach;
 use super::{ProbeKey, http};
 use crate::spec::model::{Probe, ProbeKind};
 
-/// Runs probes. Cheap to share, without state of its own between runs.
+/// Runs probes. Cheap to share; between runs it keeps tokens and the settings of TLS, and nothing of the runs.
 #[derive(Debug)]
 pub struct Prober {
-    pub(super) tls: Handshaker,
+    reach: Reach,
     run_dirs: PathBuf,
 }
 
@@ -34,7 +35,7 @@ impl Prober {
     ///
     /// [`ProberError::Tls`] when the cryptography cannot do what TLS needs.
     pub fn new(roots: RootCertStore, run_dirs: PathBuf) -> Result<Self, ProberError> {
-        Ok(Self { tls: Handshaker::new(roots)?, run_dirs })
+        Ok(Self { reach: Reach::new(roots)?, run_dirs })
     }
 
     /// A prober with the roots that this machine trusts, and its directory for temporary files.
@@ -84,11 +85,13 @@ impl Run<'_> {
         let timeout = self.probe.timeout;
         match (&self.probe.kind, &self.run_dir) {
             (ProbeKind::Journey(journey), Some(Ok(dir))) => {
-                journey::run(&self.prober.tls, journey, dir.path(), wall, timeout).await
+                journey::run(&self.prober.reach, journey, dir.path(), wall, timeout).await
             }
             (ProbeKind::Journey(journey), Some(Err(fault))) => journey::not_started(journey, fault.clone()),
             (ProbeKind::Journey(journey), None) => journey::not_started(journey, journey::no_run_dir()),
-            (ProbeKind::Http(request), _) => http::run(&self.prober.tls, request, wall, timeout).await,
+            (ProbeKind::Http(request), _) => {
+                http::run(&self.prober.reach, request, &mut Jar::default(), wall, timeout).await
+            }
         }
     }
 
@@ -98,7 +101,7 @@ impl Run<'_> {
     pub async fn clean_up(self) {
         let (ProbeKind::Journey(journey), Some(Ok(dir))) = (&self.probe.kind, self.run_dir) else { return };
         let key = ProbeKey::of(self.probe);
-        journey::clean_up(&self.prober.tls, journey, dir.path(), self.probe.timeout, &key).await;
+        journey::clean_up(&self.prober.reach, journey, dir.path(), self.probe.timeout, &key).await;
         remove(dir, &key).await;
     }
 }

@@ -21,7 +21,7 @@ use crate::history::{BUCKETS, Committed, Counts, StepCounts, StorageState};
 use crate::names::{Metric, label};
 use crate::probe::outcome::{Outcome, Phase, Reason, SkipReason};
 use crate::probe::{ProbeKey, Recorder};
-use crate::spec::model::{Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
+use crate::spec::model::{Credentials, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
 use crate::units::{Duration, Name};
 
 /// Everything that `/metrics` shows.
@@ -134,7 +134,9 @@ impl ReasonSet {
             [Reason::Resolve, Reason::Connect, Reason::Timeout, Reason::Status, Reason::BodyTooLarge, Reason::Protocol];
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
         Self::of(&always)
-            .union(when(request.url.scheme() == "https", Reason::Tls))
+            .union(when(request.may_meet_tls(), Reason::Tls))
+            .union(when(matches!(request.credentials, Some(Credentials::OAuth2(_))), Reason::Auth))
+            .union(when(request.redirects > 0, Reason::Redirect))
             .union(when(!request.expect.body_contains.is_empty(), Reason::Body))
             .union(when(request.expect.within.is_some(), Reason::TooSlow))
     }

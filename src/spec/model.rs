@@ -20,7 +20,10 @@ use crate::promql::{Query, Selector};
 use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
 pub use expect::HttpExpect;
-pub use http::{HeaderText, HttpProbe};
+pub use http::{
+    BasicAuth, Bypass, BypassHosts, ClientAuth, Compression, Credentials, HeaderText, HttpProbe, HttpVersion, OAuth2,
+    PlainOrSecret, Proxy, RequestBody,
+};
 pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 
 /// Everything that a set of files says, services in order of their names.
@@ -456,7 +459,7 @@ pub enum ProbeKind {
 }
 
 /// Where a secret is kept. The value itself is read when it is used and never stored here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretSource {
     /// An environment variable of the probe service.
     Env(String),

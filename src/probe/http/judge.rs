@@ -14,7 +14,7 @@ pub(super) async fn judge(answer: http::Response<Incoming>, probe: &HttpProbe) -
     if !expect.status.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
         return Err(Fault::Target(Reason::Status, format!("status {status}, expected {}", expected_status(expect))));
     }
-    let body = body::read(answer.into_body(), probe.max_body_bytes, !expect.body_contains.is_empty()).await?;
+    let body = body::read(answer, &probe.compression, probe.max_body_bytes, !expect.body_contains.is_empty()).await?;
     let text = String::from_utf8_lossy(&body);
     match expect.body_contains.iter().find(|wanted| !text.contains(wanted.as_str())) {
         Some(missing) => Err(Fault::Target(Reason::Body, format!("the body does not contain `{missing}`"))),
