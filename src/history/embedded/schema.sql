@@ -95,9 +95,9 @@ SELECT service, probe, era,
 FROM runs JOIN probes ON probes.id = probe_id JOIN steps ON n < length;
 
 CREATE VIEW counter_values AS
-SELECT service, probe, 'successes' AS counter, NULL AS child, successes AS value FROM counters JOIN probes ON id = probe_id
-UNION ALL SELECT service, probe, 'failures', key, value FROM counters JOIN probes ON id = probe_id, json_each(failures)
-UNION ALL SELECT service, probe, 'skipped', key, value FROM counters JOIN probes ON id = probe_id, json_each(skipped)
+SELECT service, probe, 'successes' AS counter, NULL AS child, successes AS value FROM counters JOIN probes ON probes.id = probe_id
+UNION ALL SELECT service, probe, 'failures', key, value FROM counters JOIN probes ON probes.id = probe_id, json_each(failures)
+UNION ALL SELECT service, probe, 'skipped', key, value FROM counters JOIN probes ON probes.id = probe_id, json_each(skipped)
 UNION ALL SELECT service, probe, 'duration up to', key, value
-  FROM counters JOIN probes ON id = probe_id, json_each(buckets)
-UNION ALL SELECT service, probe, 'duration sum', NULL, seconds FROM counters JOIN probes ON id = probe_id;
+  FROM counters JOIN probes ON probes.id = probe_id, json_each(buckets)
+UNION ALL SELECT service, probe, 'duration sum', NULL, seconds FROM counters JOIN probes ON probes.id = probe_id;

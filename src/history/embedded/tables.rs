@@ -206,10 +206,11 @@ fn skipped(named: &Named) -> BTreeMap<SkipReason, u64> {
     named.iter().filter_map(|(name, count)| Some((reason(name)?, *count))).collect()
 }
 
-/// Buckets by their upper bound.
+/// Buckets that are not empty by their upper bound.
 fn bucket_text(counts: &Counts) -> Named {
     let bounds = BUCKETS.into_iter().map(|bound| bound.to_string()).chain(["+Inf".to_owned()]);
-    bounds.zip(counts.buckets).map(|(bound, count)| (Cow::Owned(bound), count)).collect()
+    let filled = bounds.zip(counts.buckets).filter(|(_, count)| *count > 0);
+    filled.map(|(bound, count)| (Cow::Owned(bound), count)).collect()
 }
 
 /// Counts of buckets as this version has them. A bucket that is no more goes to the next larger one, so that no bucket
