@@ -47,11 +47,19 @@ pub enum Metric {
     ConfigReloadSuccessTimestamp,
     /// Writes to the embedded history that failed.
     StorageErrors,
+    /// Damaged files of the embedded history that were set aside.
+    StorageSetAside,
+    /// Minutes that were forgotten because they could not be written for too long.
+    StorageForgotten,
+    /// Whether the counts that are shown are not kept yet.
+    StorageUncommitted,
+    /// The size of the embedded history.
+    StorageSize,
 }
 
 impl Metric {
     /// Every metric, in the order in which the reference lists them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::ProbeAttempts,
         Self::ProbeSuccesses,
         Self::ProbeFailures,
@@ -71,6 +79,10 @@ impl Metric {
         Self::ConfigReloadSuccessful,
         Self::ConfigReloadSuccessTimestamp,
         Self::StorageErrors,
+        Self::StorageSetAside,
+        Self::StorageForgotten,
+        Self::StorageUncommitted,
+        Self::StorageSize,
     ];
 
     /// The full name, with the suffix that Prometheus stores (`_total` for counters).
@@ -96,6 +108,10 @@ impl Metric {
             Self::ConfigReloadSuccessful => "burndown_config_last_reload_successful",
             Self::ConfigReloadSuccessTimestamp => "burndown_config_last_reload_success_timestamp_seconds",
             Self::StorageErrors => "burndown_storage_errors_total",
+            Self::StorageSetAside => "burndown_storage_set_aside_total",
+            Self::StorageForgotten => "burndown_storage_forgotten_minutes_total",
+            Self::StorageUncommitted => "burndown_storage_uncommitted",
+            Self::StorageSize => "burndown_storage_size_bytes",
         }
     }
 
@@ -122,6 +138,12 @@ impl Metric {
             Self::ConfigReloadSuccessful => "Whether the last reload of the SLO files succeeded (1) or failed (0)",
             Self::ConfigReloadSuccessTimestamp => "Unix time of the last successful load of the SLO files",
             Self::StorageErrors => "Writes to the embedded history that failed",
+            Self::StorageSetAside => "Damaged files of the embedded history that were set aside",
+            Self::StorageForgotten => "Minutes of a probe that were forgotten because the disk failed for too long",
+            Self::StorageUncommitted => {
+                "Whether the counts shown are not in the embedded history yet, because the disk fails (1)"
+            }
+            Self::StorageSize => "Size of the files of the embedded history in bytes",
         }
     }
 }

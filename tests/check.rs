@@ -594,6 +594,11 @@ fn rules_gate_and_calendar() {
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
             ("hours-upside-down", "service: shop", &hours.replace("17:00", "08:00")),
+            (
+                "hours-holiday",
+                "service: shop",
+                &hours.replace("{days", "{holidays: [2026-12-25, 26.12.2026, 2026-02-30], days"),
+            ),
             ("hours-zone", "service: shop", &hours.replace("Dublin", "Dublinn")),
         ],
     );

@@ -11,7 +11,7 @@ mod tls;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
@@ -77,6 +77,8 @@ pub struct WorkingHours {
     pub to: Time,
     /// The zone of both.
     pub timezone: TimeZone,
+    /// Days on which nobody works, in order.
+    pub holidays: Vec<Date>,
 }
 
 /// One service level objective.

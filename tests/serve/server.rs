@@ -34,6 +34,8 @@ impl Program {
             .arg("serve")
             .arg(&path)
             .args(["--web.listen-address", "127.0.0.1:0"])
+            .arg("--storage.path")
+            .arg(directory.path().join("state"))
             .args(arguments)
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
@@ -364,7 +366,7 @@ fn says_why_it_cannot_start() {
         let output = Command::new(env!("CARGO_BIN_EXE_burndown"))
             .arg("serve")
             .arg(path)
-            .args(["--web.listen-address", &address])
+            .args(["--web.listen-address", &address, "--storage.path", "none"])
             .output()
             .expect("runs");
         let said = String::from_utf8_lossy(&output.stderr);
