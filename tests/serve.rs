@@ -1,5 +1,6 @@
 //! `burndown serve`: verdicts over real sockets and commands, schedules with time paused, and the program.
 
+mod expect;
 mod http;
 mod journey;
 mod scheduler;

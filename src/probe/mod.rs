@@ -5,8 +5,11 @@
 
 mod command;
 mod cookies;
+mod excerpt;
+mod harvest;
 mod http;
 mod journey;
+mod json;
 mod net;
 pub mod outcome;
 mod prober;
@@ -25,6 +28,7 @@ use crate::spec::model::Probe;
 use crate::units::Name;
 use outcome::Outcome;
 
+pub use excerpt::Excerpt;
 pub use prober::{Prober, ProberError, Run};
 pub use schedule::{Epoch, Schedule};
 pub use scheduler::{Grace, Scheduler};

@@ -122,30 +122,36 @@ impl Entry {
 
 /// The reasons for which something can fail, given what the file says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ReasonSet(u16);
+struct ReasonSet(u32);
 
 impl ReasonSet {
     fn of(reasons: &[Reason]) -> Self {
-        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u16))
+        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u32))
     }
 
     fn of_request(request: &HttpProbe) -> Self {
         let always =
             [Reason::Resolve, Reason::Connect, Reason::Timeout, Reason::Status, Reason::BodyTooLarge, Reason::Protocol];
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        let expect = &request.expect;
         Self::of(&always)
-            .union(when(request.may_meet_tls(), Reason::Tls))
+            .union(when(request.may_meet_tls() || expect.tls.is_some(), Reason::Tls))
             .union(when(matches!(request.credentials, Some(Credentials::OAuth2(_))), Reason::Auth))
             .union(when(request.redirects > 0, Reason::Redirect))
-            .union(when(!request.expect.body_contains.is_empty(), Reason::Body))
-            .union(when(request.expect.within.is_some(), Reason::TooSlow))
+            .union(when(!expect.versions.is_empty(), Reason::HttpVersion))
+            .union(when(!expect.headers.is_empty(), Reason::Header))
+            .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))
+            .union(when(expect.within.is_some(), Reason::TooSlow))
     }
 
     fn of_step(step: &Step) -> Self {
-        match &step.action {
-            StepAction::Http(request) => Self::of_request(request),
+        let action = match &step.action {
+            StepAction::Http(step) => Self::of_request(&step.request),
             StepAction::Run { .. } => Self::of(&[Reason::ExitCode, Reason::Signal, Reason::Timeout]),
-        }
+        };
+        let captures =
+            !step.captures.is_empty() || step.action.templates().any(|text| text.captures().next().is_some());
+        action.union(if captures { Self::of(&[Reason::Capture]) } else { Self::default() })
     }
 
     fn union(self, other: Self) -> Self {
@@ -153,7 +159,7 @@ impl ReasonSet {
     }
 
     fn holds(self, reason: Reason) -> bool {
-        self.0 & (1 << reason as u16) != 0
+        self.0 & (1 << reason as u32) != 0
     }
 
     /// The count of every reason of the set, and of any other that was counted all the same.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use burndown::probe::outcome::{Outcome, Phases, Reason, Verdict};
+use burndown::probe::outcome::{Outcome, Reason, Verdict};
 use burndown::probe::{ProbeKey, Recorder};
 use burndown::serve::{Format, Metrics};
 use tempfile::TempDir;
@@ -228,13 +228,7 @@ fn key() -> ProbeKey {
 }
 
 fn outcome(verdict: Verdict, millis: u64) -> Outcome {
-    Outcome {
-        verdict,
-        duration: Duration::from_millis(millis),
-        phases: Phases::default(),
-        tls_not_after: None,
-        steps: Vec::new(),
-    }
+    Outcome { duration: Duration::from_millis(millis), ..Outcome::of(verdict) }
 }
 
 #[test]

@@ -13,11 +13,15 @@ mod request;
 mod route;
 mod stream;
 
+use std::collections::BTreeMap;
+
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
 use super::cookies::Jar;
+use super::excerpt::Excerpt;
+use super::harvest::{Harvest, Values};
 use super::outcome::{Outcome, Reason, Verdict};
 use super::progress::{Fault, Progress, readable, timed_out};
 use super::reach::Reach;
@@ -30,19 +34,34 @@ use route::{Opened, Route};
 
 pub(super) use oauth::Tokens;
 
+/// What a request shares with the other steps of its journey.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    /// The cookies of the run.
+    pub(super) jar: &'a mut Jar,
+    /// What the answer has to hold for later steps.
+    pub(super) harvest: Harvest<'a>,
+}
+
 /// Makes one run that ends at `wall` at the latest, however far it has come; `timeout` says so in its detail.
 ///
-/// Cookies go into `jar` and come from there. Dropping the future closes the connection and leaves nothing behind.
-pub(super) async fn run(
+/// Dropping the future closes the connection and leaves nothing behind.
+pub(super) async fn run(reach: &Reach, probe: &HttpProbe, wall: Instant, timeout: units::Duration) -> Outcome {
+    let harvest = Harvest { wanted: &BTreeMap::new(), values: &mut Values::default() };
+    visit(reach, probe, Visit { jar: &mut Jar::default(), harvest }, wall, timeout).await
+}
+
+/// Does what [`run`] does as one of the steps of a journey.
+pub(super) async fn visit(
     reach: &Reach,
     probe: &HttpProbe,
-    jar: &mut Jar,
+    mut visit: Visit<'_>,
     wall: Instant,
     timeout: units::Duration,
 ) -> Outcome {
     let started = Instant::now();
     let mut trip = Trip::default();
-    let result = tokio::time::timeout_at(wall, attempt(reach, probe, jar, &mut trip)).await;
+    let result = tokio::time::timeout_at(wall, attempt(reach, probe, &mut visit, &mut trip)).await;
     let duration = started.elapsed();
     let (phases, last) = trip.progress.finish();
     let verdict = match result {
@@ -59,7 +78,8 @@ pub(super) async fn run(
         }
         Err(_) => trip.place(timed_out(last, timeout)).into(),
     };
-    Outcome { verdict, duration, phases, tls_not_after: trip.progress.tls_not_after, steps: Vec::new() }
+    let Trip { excerpt, progress, .. } = trip;
+    Outcome { verdict, duration, phases, tls_not_after: progress.tls_not_after, steps: Vec::new(), excerpt }
 }
 
 /// How far a run has come. The run itself writes to it and may be dropped at its wall at any moment.
@@ -70,6 +90,8 @@ struct Trip {
     redirects: u8,
     /// The host that the last redirect led to.
     host: String,
+    /// What the answer says where it failed an expectation of its body.
+    excerpt: Option<Excerpt>,
 }
 
 impl Trip {
@@ -87,9 +109,9 @@ impl Trip {
     }
 }
 
-async fn attempt(reach: &Reach, probe: &HttpProbe, jar: &mut Jar, trip: &mut Trip) -> Result<(), Fault> {
+async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: &mut Trip) -> Result<(), Fault> {
     let mut place = Place::first(reach, probe, trip).await?;
-    while let Step::Redirect(status, to) = place.visit(reach, probe, jar, trip).await? {
+    while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
         trip.redirects += 1;
         trip.host = redirect::host(&to);
         place.follow(status, to)?;
@@ -130,14 +152,20 @@ impl<'a> Place<'a> {
     }
 
     /// Sends the request, and judges the answer unless it is a redirect that is followed.
-    async fn visit(&self, reach: &Reach, probe: &HttpProbe, jar: &mut Jar, trip: &mut Trip) -> Result<Step, Fault> {
+    async fn visit(
+        &self,
+        reach: &Reach,
+        probe: &HttpProbe,
+        visit: &mut Visit<'_>,
+        trip: &mut Trip,
+    ) -> Result<Step, Fault> {
         trip.progress.pause();
         let route = Route::prepare(&reach.tls, &self.url, probe.version, &self.tls, probe.proxy.as_ref()).await?;
         let Opened { stream, spoken, form } = route.open(&mut trip.progress).await?;
-        let request = self.outgoing.to(&self.url, spoken, form, jar)?;
+        let request = self.outgoing.to(&self.url, spoken, form, visit.jar)?;
         let may_follow = trip.redirects < probe.redirects;
         exchange(stream, spoken, request, &mut trip.progress, async |answer| {
-            jar.take(&self.url, answer.headers());
+            visit.jar.take(&self.url, answer.headers());
             if let Some((oauth2, shown)) = self.token.as_ref().filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {
                 reach.tokens.forget(oauth2, shown).await;
             }
@@ -147,7 +175,8 @@ impl<'a> Place<'a> {
                 let too_many = || redirect::refused(&format!("too many: {} are followed", probe.redirects));
                 return if may_follow { Ok(Step::Redirect(answer.status(), to)) } else { Err(too_many()) };
             }
-            judge(answer, probe).await.map(|()| Step::Done)
+            let tls = self.url.scheme() == "https";
+            judge(answer, tls, probe, &mut visit.harvest, &mut trip.excerpt).await.map(|()| Step::Done)
         })
         .await
     }
