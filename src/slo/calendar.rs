@@ -56,12 +56,18 @@ impl WorkingHours {
 }
 
 impl Shift {
+    /// The latest moment of this shift at which a change of that length may begin, none if it is longer.
+    #[must_use]
+    pub fn latest_start(&self, duration: Duration) -> Option<Timestamp> {
+        let length = SignedDuration::try_from(duration.to_std()).ok()?;
+        self.end.checked_sub(length).ok().filter(|latest| *latest >= self.start)
+    }
+
     /// The earliest moment of this shift at or after `from` at which a change of that length still ends within it.
     #[must_use]
     pub fn start_for(&self, from: Timestamp, duration: Duration) -> Option<Timestamp> {
         let start = self.start.max(from);
-        let length = SignedDuration::try_from(duration.to_std()).ok()?;
-        (start.checked_add(length).ok()? <= self.end).then_some(start)
+        self.latest_start(duration).filter(|latest| start <= *latest).map(|_| start)
     }
 }
 

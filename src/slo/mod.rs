@@ -7,6 +7,7 @@ pub mod alerting;
 pub mod budget;
 pub mod burn;
 pub mod calendar;
+pub mod change;
 pub mod findings;
 pub mod forecast;
 pub mod gate;
