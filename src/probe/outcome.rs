@@ -129,11 +129,13 @@ pub enum SkipReason {
     Overrun,
     /// The prober itself could not do its work: no descriptor left, a secret missing.
     Internal,
+    /// The run failed while no reference target of the service's `uplink` answered either.
+    Uplink,
 }
 
 impl SkipReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Overrun, Self::Internal];
+    pub const ALL: [Self; 3] = [Self::Overrun, Self::Internal, Self::Uplink];
 
     /// The value of the label `reason`.
     #[must_use]
@@ -141,6 +143,7 @@ impl SkipReason {
         match self {
             Self::Overrun => crate::names::label::REASON_OVERRUN,
             Self::Internal => "internal",
+            Self::Uplink => "uplink",
         }
     }
 }
@@ -179,6 +182,20 @@ pub struct Outcome {
     pub tls_not_after: Option<i64>,
     /// The steps of a journey, in order; empty for every other kind.
     pub steps: Vec<StepOutcome>,
+}
+
+impl Outcome {
+    /// The outcome of a run that did not take place.
+    #[must_use]
+    pub fn skipped(reason: SkipReason, detail: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Skipped { reason, detail: detail.into() },
+            duration: Duration::ZERO,
+            phases: Phases::default(),
+            tls_not_after: None,
+            steps: Vec::new(),
+        }
+    }
 }
 
 /// What became of one step of a journey.

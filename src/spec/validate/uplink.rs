@@ -1,0 +1,62 @@
+//! `uplink`: reference targets that tell the prober's own outage from that of the targets it probes.
+
+use url::Host;
+
+use crate::diag::Code;
+use crate::units::Duration;
+
+use super::super::model::{Uplink, UplinkTarget};
+use super::super::raw::Node;
+use super::super::read::{Complaint, Reader, quoted};
+
+/// How long a target may take that no file says it of: a gateway answers within milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest timeout: verdicts wait for it.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads an uplink.
+pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Uplink> {
+    let fields = reader.fields(node, "`uplink`", &["targets", "timeout"])?;
+    let targets = reader
+        .require(&fields, "targets")
+        .and_then(|node| reader.filled_list(node, "`targets`"))
+        .and_then(|nodes| reader.each(nodes, target));
+    let timeout = fields.get("timeout").map_or(Some(TIMEOUT), |node| timeout(reader, node));
+    Some(Uplink { targets: targets?, timeout: timeout? })
+}
+
+fn timeout(reader: &mut Reader, node: &Node) -> Option<Duration> {
+    let timeout = reader.positive_duration(node, "`timeout`")?;
+    let read = if timeout > LONGEST_TIMEOUT {
+        let message = format!("a timeout of {timeout} is too long for a reference target");
+        Err(Complaint { message, help: format!("write at most `{LONGEST_TIMEOUT}`: verdicts wait for it") })
+    } else {
+        Ok(timeout)
+    };
+    reader.accept(node.span, Code::InvalidDuration, read)
+}
+
+fn target(reader: &mut Reader, node: &Node) -> Option<UplinkTarget> {
+    let text = reader.text(node, "a target")?;
+    reader.accept(node.span, Code::InvalidUplink, parse(text))
+}
+
+/// Reads `HOST:PORT`, where the host is a name, an IPv4 address or an IPv6 address in brackets.
+fn parse(text: &str) -> Result<UplinkTarget, Complaint> {
+    let bad = |message: String| Complaint {
+        message,
+        help: "write a host and a port that accept TCP connections, such as `192.0.2.1:443` or `[2001:db8::1]:53`"
+            .to_owned(),
+    };
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return Err(bad(format!("{} has no port", quoted(text))));
+    };
+    let port = match port.parse::<u16>() {
+        Ok(port) if port > 0 => port,
+        _ => return Err(bad(format!("{} is not a port", quoted(port)))),
+    };
+    // Without brackets, an IPv6 address would lose its last group to the port.
+    let host = Host::parse(host).map_err(|error| bad(format!("{} is not a host: {error}", quoted(host))))?;
+    Ok(UplinkTarget { host, port })
+}
