@@ -1,16 +1,27 @@
 //! The probe service as one thing that starts and stops.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot};
+use url::Url;
+
+use super::access::Access;
 use super::board::Board;
 use super::metrics::Metrics;
-use super::routes::App;
+use super::routes::{App, Shown};
+use super::runs::Runs;
 use super::server::Server;
-use crate::probe::{Grace, Prober, Recorder, Scheduler, StateLog};
+use super::web::WebConfig;
+use crate::probe::{Changes, Grace, Prober, Recorder, Scheduler, StateLog};
 use crate::spec::model::Fleet;
 use crate::units::Name;
+
+/// Somebody who asked over HTTP for the files to be loaded again, and waits to hear what became of it: nothing more
+/// to say, or what is wrong with the files.
+pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
 /// How a service is started.
 #[derive(Default)]
@@ -19,10 +30,18 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// The label `location` of every series.
     pub location: Option<Name>,
-    /// Who takes every finished run, besides metrics and log.
+    /// Who takes every finished run, besides metrics, log and the last runs.
     pub recorders: Vec<Arc<dyn Recorder>>,
     /// The board to show, where somebody keeps a history.
     pub board: Option<Board>,
+    /// The text of the files, as `/config` shows it.
+    pub config: String,
+    /// TLS, users and headers.
+    pub web: WebConfig,
+    /// Under which URL people reach the service; its name is answered to on loopback as well.
+    pub external_url: Option<Url>,
+    /// Who hears of `POST /-/reload`; without, it is refused.
+    pub reloads: Option<mpsc::Sender<ReloadRequest>>,
 }
 
 /// Why a service does not start.
@@ -39,11 +58,17 @@ pub enum StartError {
 }
 
 /// A running service: probes on schedule, and the server that shows what they count.
-#[derive(Debug)]
 pub struct Daemon {
     server: Server,
     scheduler: Scheduler,
+    recorder: Arc<dyn Recorder>,
     app: Arc<App>,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").field("addresses", &self.server.addresses()).finish_non_exhaustive()
+    }
 }
 
 impl Daemon {
@@ -54,20 +79,49 @@ impl Daemon {
     /// [`StartError::Listen`] when an address cannot be bound; then no probe has run.
     pub async fn start(fleet: &Fleet, prober: Prober, options: Options) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(fleet, options.location.as_ref()));
-        let probes = fleet.services.values().map(|service| service.probes.len()).sum();
-        let app = Arc::new(App::new(Arc::clone(&metrics), probes, options.board));
+        let runs = Arc::new(Runs::default());
+        runs.reload(fleet);
+        let app = Arc::new(App::new(Shown {
+            metrics: Arc::clone(&metrics),
+            runs: Arc::clone(&runs),
+            board: options.board,
+            config: options.config,
+            web: options.web,
+            access: Access::new(options.external_url.as_ref()),
+            reloads: options.reloads,
+        }));
         let server = Server::start(&options.listen, &app)
             .await
             .map_err(|(address, error)| StartError::Listen { address, error })?;
+        let scheme = app.web.scheme();
         for address in server.addresses() {
-            tracing::info!(%address, "listening on http://{address}/");
+            tracing::info!(%address, "listening on {scheme}://{address}/");
         }
-        let mut recorders: Vec<Arc<dyn Recorder>> = vec![metrics, Arc::new(StateLog::default())];
+        let mut recorders: Vec<Arc<dyn Recorder>> = vec![metrics, Arc::new(StateLog::default()), runs];
         recorders.extend(options.recorders);
-        let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::new(recorders));
+        let recorder: Arc<dyn Recorder> = Arc::new(recorders);
+        let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::clone(&recorder));
         app.set_ready(true);
+        let probes = app.runs.table().probes.len();
         tracing::info!(probes, "running probes");
-        Ok(Self { server, scheduler, app })
+        Ok(Self { server, scheduler, recorder, app })
+    }
+
+    /// Runs the probes of another fleet from now on, shows its board, and its files as `config`.
+    ///
+    /// What did not change goes on as it was, with its schedule, its counters and the run it is in the middle of.
+    pub fn reload(&mut self, fleet: &Fleet, board: Option<Board>, config: String) -> Changes {
+        // First who counts, so that no run of a new probe is missed.
+        self.recorder.reload(fleet);
+        let changes = self.scheduler.reload(fleet);
+        self.app.show(board, config);
+        self.app.metrics.loaded(true);
+        changes
+    }
+
+    /// Says on `/metrics` that files were refused and what ran before still runs.
+    pub fn reload_failed(&self) {
+        self.app.metrics.loaded(false);
     }
 
     /// The addresses that are listened on.
