@@ -1,6 +1,6 @@
 //! The probe service: scheduler, counters and the HTTP server around them.
 //!
-//! [`Daemon`] is the whole of it. Nothing here probes by itself, reads files or decides exit codes.
+//! [`Daemon`] is the whole of it. Nothing here probes by itself, reads SLO files or decides exit codes.
 
 mod access;
 pub mod board;
