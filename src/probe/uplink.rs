@@ -69,11 +69,11 @@ impl Uplink {
     async fn was_down_since(&self, started: Instant) -> bool {
         let asked = Instant::now();
         let _one_at_a_time = self.asking.lock().await;
-        let is_fresh = |state: State| state.last.is_some_and(|(at, _)| at + FRESH > asked);
-        if !is_fresh(self.state()) {
-            self.ask().await;
-        }
-        self.state().last_down.is_some_and(|down| down >= started)
+        let is_up = match self.state().last {
+            Some((at, is_up)) if at + FRESH > asked => is_up,
+            _ => self.ask().await,
+        };
+        !is_up || self.state().last_down.is_some_and(|down| down >= started)
     }
 
     /// Asks every target at once, and returns whether one of them accepts a connection within the timeout.

@@ -47,7 +47,7 @@ fn large_requests_are_refused_however_they_come() {
     let many: String = (0..200).map(|n| format!("X-{n}: x\r\n")).collect();
     for (request, wanted) in [
         (format!("GET /metrics HTTP/1.1\r\n{close}X-Large: {large}\r\n\r\n"), "431"),
-        (format!("GET /{large} HTTP/1.1\r\n{close}\r\n"), "414"),
+        (format!("GET /{large} HTTP/1.1\r\n{close}\r\n"), "431"),
         (format!("GET /metrics HTTP/1.1\r\n{close}{many}\r\n"), "431"),
         (format!("GET /metrics HTTP/1.1\r\n{close}Content-Length: 1000000\r\n\r\n{large}"), "413"),
         (format!("GET /metrics HTTP/1.1\r\n{close}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), "413"),

@@ -1,20 +1,46 @@
 //! The uplink: failures while the prober is cut off are skips, and nothing else is.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burndown::probe::{Grace, Recorder, Scheduler};
 use burndown::spec::model::Fleet;
 use rustls::RootCertStore;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::program::{Program, body, wait_for};
 use super::{Notebook, prober};
-use crate::support::target::{Act, Target, answers, refusing};
+use crate::support::target::{Act, Target, answers};
 
 /// A file with an uplink.
 fn file(uplink: &str, probes: &str) -> String {
     format!("{}uplink: {uplink}\n", super::file(probes))
+}
+
+/// An address that nobody else is given while it is held, and at which nobody listens yet.
+struct Reserved(TcpSocket);
+
+impl Reserved {
+    fn new() -> Self {
+        Self(Self::bound("127.0.0.1:0".parse().expect("an address")))
+    }
+
+    fn bound(address: SocketAddr) -> TcpSocket {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Two sockets may have the same address as long as only one of them listens.
+        socket.set_reuseaddr(true).expect("an option");
+        socket.bind(address).expect("binds");
+        socket
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("is bound")
+    }
+
+    fn listen(&self) -> TcpListener {
+        Self::bound(self.address()).listen(64).expect("listens")
+    }
 }
 
 fn fleet(uplink: &str, probes: &str) -> Fleet {
@@ -36,10 +62,10 @@ fn http(name: &str, time: &str, url: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_counts_while_any_target_answers_and_is_skipped_while_none_does() {
     let good = Target::plain(answers(200, "ok")).await;
-    let (bad, other) = (refusing().await, refusing().await);
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-    let gateway = listener.local_addr().expect("is bound");
-    let uplink = format!("{{targets: [\"{other}\", \"{gateway}\"], timeout: 500ms}}");
+    let [bad, other, gateway] = [Reserved::new(), Reserved::new(), Reserved::new()];
+    let listener = gateway.listen();
+    let (bad, others) = (bad.address(), format!("\"{}\", \"{}\"", other.address(), gateway.address()));
+    let uplink = format!("{{targets: [{others}], timeout: 500ms}}");
     let probes =
         http("first", "100ms", &format!("http://{bad}/")) + &http("good", "100ms", good.url("http", "/").as_str());
     let (scheduler, notebook) = start(&fleet(&uplink, &probes));
@@ -59,7 +85,7 @@ async fn a_failure_counts_while_any_target_answers_and_is_skipped_while_none_doe
     assert_eq!((count("good", "uplink"), count("good", "connect")), (0, 0), "a success stays a success");
     assert!(count("good", "success") >= 15);
 
-    let _back = TcpListener::bind(gateway).await.expect("the port is free again");
+    let _back = gateway.listen();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let failed = count("first", "connect");
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -93,12 +119,12 @@ async fn asking_a_silent_uplink_makes_no_run_late() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_loud_when_it_acts_and_silent_unless_it_is_given() {
-    let bad = refusing().await;
+    let [bad, gateway] = [Reserved::new(), Reserved::new()];
+    let bad = bad.address();
     let probes = http("first", "200ms", &format!("http://{bad}/"));
     let without = Program::start(&probes, &[], &[]);
-    let gateway = refusing().await;
-    let program =
-        Program::start_file(&file(&format!("{{targets: [\"{gateway}\"], timeout: 300ms}}"), &probes), &[], &[]);
+    let uplink = format!("{{targets: [\"{}\"], timeout: 300ms}}", gateway.address());
+    let program = Program::start_file(&file(&uplink, &probes), &[], &[]);
     let gauge = "slo_probe_uplink_up{slo_service=\"shop\"}";
     let skips = "slo_probe_skipped_total{slo_service=\"shop\",probe=\"first\",reason=\"uplink\"}";
     let line = wait_for(&program.log, "the uplink is down");
@@ -115,7 +141,7 @@ async fn it_is_loud_when_it_acts_and_silent_unless_it_is_given() {
     assert_eq!(list["uplinks_down"], serde_json::json!(["shop"]));
     assert_eq!((&list["probes"][0]["state"], &list["probes"][0]["reason"]), (&"skipped".into(), &"uplink".into()));
 
-    let _back = TcpListener::bind(gateway).await.expect("the port is free");
+    let _back = gateway.listen();
     wait_for(&program.log, "the uplink is back");
     assert_eq!(program.value(gauge), Some(1.0));
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use url::Host;
 
-use crate::diag::Code;
+use crate::diag::{Code, Diagnostic};
 use crate::units::Duration;
 
 use super::super::model::{Uplink, UplinkTarget};
@@ -28,13 +28,13 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Uplink> {
 
 fn timeout(reader: &mut Reader, node: &Node) -> Option<Duration> {
     let timeout = reader.positive_duration(node, "`timeout`")?;
-    let read = if timeout > LONGEST_TIMEOUT {
+    if timeout > LONGEST_TIMEOUT {
         let message = format!("a timeout of {timeout} is too long for a reference target");
-        Err(Complaint { message, help: format!("write at most `{LONGEST_TIMEOUT}`: verdicts wait for it") })
-    } else {
-        Ok(timeout)
-    };
-    reader.accept(node.span, Code::InvalidDuration, read)
+        let problem = Diagnostic::new(Code::InvalidDuration, message).at(node.span, "verdicts wait for it");
+        reader.report(problem.help(format!("write at most `{LONGEST_TIMEOUT}`")));
+        return None;
+    }
+    Some(timeout)
 }
 
 fn target(reader: &mut Reader, node: &Node) -> Option<UplinkTarget> {
@@ -56,7 +56,12 @@ fn parse(text: &str) -> Result<UplinkTarget, Complaint> {
         Ok(port) if port > 0 => port,
         _ => return Err(bad(format!("{} is not a port", quoted(port)))),
     };
-    // Without brackets, an IPv6 address would lose its last group to the port.
+    if host.is_empty() {
+        return Err(bad(format!("{} has no host", quoted(text))));
+    }
+    if host.contains(':') && !host.starts_with('[') {
+        return Err(bad(format!("{} has several colons", quoted(text))));
+    }
     let host = Host::parse(host).map_err(|error| bad(format!("{} is not a host: {error}", quoted(host))))?;
     Ok(UplinkTarget { host, port })
 }
