@@ -1,6 +1,7 @@
 //! `burndown serve`: verdicts over real sockets and commands, schedules with time paused, and the program.
 
 mod bounds;
+mod expect;
 mod http;
 mod journey;
 mod once;

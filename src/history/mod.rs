@@ -5,6 +5,7 @@
 //! something other than a slice without bad events.
 
 mod counts;
+mod embedded;
 mod memory;
 mod recording;
 
@@ -16,9 +17,11 @@ use std::pin::Pin;
 use crate::probe::ProbeKey;
 use crate::probe::outcome::Reason;
 use crate::slo::budget;
+use crate::spec::model::Slo;
 use crate::units::{Duration, Name};
 
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
+pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Storage, SystemClock};
 pub use memory::Memory;
 pub use recording::Recording;
 
@@ -29,6 +32,14 @@ pub struct SloKey {
     pub service: Name,
     /// The SLO.
     pub slo: Name,
+}
+
+impl SloKey {
+    /// The key of an SLO.
+    #[must_use]
+    pub fn of(slo: &Slo) -> Self {
+        Self { service: slo.service.clone(), slo: slo.name.clone() }
+    }
 }
 
 impl fmt::Display for SloKey {
@@ -61,6 +72,9 @@ pub enum HistoryError {
     /// The place where it is kept does not answer, with the reason.
     #[error("the history cannot be read: {0}")]
     Unavailable(String),
+    /// The events of this SLO are counted elsewhere.
+    #[error("{0} is no SLO of a probe, so its events are not kept here")]
+    NotKept(SloKey),
 }
 
 /// The slices of one SLO, in order of time, or why there are none.
@@ -92,8 +106,8 @@ pub trait Committed: Send + Sync {
 
 /// Where slices are kept.
 pub trait History: Send + Sync {
-    /// The length of every slice.
-    fn slice(&self) -> Duration;
+    /// The length of every slice of `key`.
+    fn slice(&self, key: &SloKey) -> Duration;
 
     /// The slices of `key` that end in (`after`, `until`], both in seconds of Unix time, in order of time.
     ///

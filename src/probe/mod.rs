@@ -5,12 +5,16 @@
 
 mod command;
 mod cookies;
+mod excerpt;
+mod harvest;
 mod http;
 mod journey;
+mod json;
 mod net;
 pub mod outcome;
 mod prober;
 mod progress;
+mod reach;
 mod schedule;
 mod scheduler;
 mod secret;
@@ -27,6 +31,7 @@ use crate::spec::model::{Fleet, Probe};
 use crate::units::Name;
 use outcome::Outcome;
 
+pub use excerpt::Excerpt;
 pub use prober::{Prober, ProberError, Run};
 pub use schedule::{Epoch, Schedule};
 pub use scheduler::{Changes, Grace, Scheduler};

@@ -305,6 +305,7 @@ impl Task {
     }
 
     fn skip(&self, reason: SkipReason, detail: &str) {
-        self.recorder.record(&self.key, &Outcome::skipped(reason, detail), unix_ms());
+        let outcome = Outcome::of(Verdict::Skipped { reason, detail: detail.to_owned() });
+        self.recorder.record(&self.key, &outcome, unix_ms());
     }
 }

@@ -15,7 +15,9 @@ use super::routes::{App, Shown};
 use super::runs::Runs;
 use super::server::Server;
 use super::web::WebConfig;
-use crate::probe::{Changes, Grace, Prober, Recorder, Scheduler, StateLog};
+use crate::history::Storage;
+use crate::probe::outcome::Outcome;
+use crate::probe::{Changes, Grace, ProbeKey, Prober, Recorder, Scheduler, StateLog};
 use crate::spec::model::Fleet;
 use crate::units::Name;
 
@@ -30,7 +32,10 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// The label `location` of every series.
     pub location: Option<Name>,
-    /// Who takes every finished run, besides metrics, log and the last runs.
+    /// The history that counts every run, and whose counts the metrics go on from and show once they are kept. Without
+    /// one, the metrics count from 0.
+    pub storage: Option<Arc<Storage>>,
+    /// Who takes every finished run, besides metrics, log, history and the last runs.
     pub recorders: Vec<Arc<dyn Recorder>>,
     /// The board to show, where somebody keeps a history.
     pub board: Option<Board>,
@@ -62,6 +67,7 @@ pub struct Daemon {
     server: Server,
     scheduler: Scheduler,
     recorder: Arc<dyn Recorder>,
+    storage: Option<Arc<Storage>>,
     app: Arc<App>,
 }
 
@@ -79,6 +85,9 @@ impl Daemon {
     /// [`StartError::Listen`] when an address cannot be bound; then no probe has run.
     pub async fn start(fleet: &Fleet, prober: Prober, options: Options) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(fleet, options.location.as_ref()));
+        if let Some(storage) = &options.storage {
+            storage.show_to(Arc::clone(&metrics) as _);
+        }
         let runs = Arc::new(Runs::default());
         runs.reload(fleet);
         let app = Arc::new(App::new(Shown {
@@ -97,14 +106,15 @@ impl Daemon {
         for address in server.addresses() {
             tracing::info!(%address, "listening on {scheme}://{address}/");
         }
-        let mut recorders: Vec<Arc<dyn Recorder>> = vec![metrics, Arc::new(StateLog::default()), runs];
+        let counting = Counting { metrics, storage: options.storage.clone() };
+        let mut recorders: Vec<Arc<dyn Recorder>> = vec![Arc::new(counting), Arc::new(StateLog::default()), runs];
         recorders.extend(options.recorders);
         let recorder: Arc<dyn Recorder> = Arc::new(recorders);
         let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::clone(&recorder));
         app.set_ready(true);
         let probes = app.runs.table().probes.len();
         tracing::info!(probes, "running probes");
-        Ok(Self { server, scheduler, recorder, app })
+        Ok(Self { server, scheduler, recorder, storage: options.storage, app })
     }
 
     /// Runs the probes of another fleet from now on, shows its board, and its files as `config`.
@@ -136,10 +146,43 @@ impl Daemon {
         &self.app.metrics
     }
 
-    /// Stops the probes within `grace`, while `/metrics` goes on answering, and then the server.
+    /// Stops the probes within `grace`, while `/metrics` goes on answering, then the history, which keeps the last runs,
+    /// and then the server.
     pub async fn stop(self, grace: Grace) {
         self.app.set_ready(false);
         self.scheduler.stop(grace).await;
+        if let Some(storage) = self.storage {
+            // It ended, if by a panic, which was said already.
+            let _ = tokio::task::spawn_blocking(move || storage.close()).await;
+        }
         self.server.stop().await;
+    }
+}
+
+/// Whoever counts: the history, which has counts shown once they are kept, or else the metrics themselves.
+struct Counting {
+    metrics: Arc<Metrics>,
+    storage: Option<Arc<Storage>>,
+}
+
+impl Recorder for Counting {
+    fn record(&self, probe: &ProbeKey, outcome: &Outcome, started_unix_ms: i64) {
+        match &self.storage {
+            Some(storage) => storage.record(probe, outcome, started_unix_ms),
+            None => self.metrics.record(probe, outcome, started_unix_ms),
+        }
+    }
+
+    fn uplink(&self, service: &Name, is_up: bool) {
+        self.metrics.uplink(service, is_up);
+    }
+
+    /// A probe that comes back goes on where it stopped from its first scrape on: a jump would count as runs.
+    fn reload(&self, fleet: &Fleet) {
+        if let Some(storage) = &self.storage {
+            storage.serve(fleet);
+        }
+        let kept = |probe: &ProbeKey| self.storage.as_ref().and_then(|storage| storage.counts(probe));
+        self.metrics.reload(fleet, kept);
     }
 }

@@ -22,7 +22,7 @@ use crate::history::{BUCKETS, Committed, Counts, StepCounts, StorageState};
 use crate::names::{Metric, label};
 use crate::probe::outcome::{Outcome, Phase, Reason, SkipReason};
 use crate::probe::{ProbeKey, Recorder};
-use crate::spec::model::{Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
+use crate::spec::model::{Credentials, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
 use crate::units::{Duration, Name};
 
 /// Everything that `/metrics` shows.
@@ -42,7 +42,7 @@ impl Metrics {
     #[must_use]
     pub fn new(fleet: &Fleet, location: Option<&Name>) -> Self {
         let store = Arc::new(Store { shown: RwLock::default(), location: location.map(ToString::to_string) });
-        store.reload(fleet);
+        store.reload(fleet, |_| None);
         let (program, storage) = (Arc::new(Program::default()), Arc::default());
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Arc::clone(&store)));
@@ -52,6 +52,12 @@ impl Metrics {
         let metrics = Self { store, program, storage, registry };
         metrics.loaded(true);
         metrics
+    }
+
+    /// Shows the probes of another fleet from now on. One that was shown before goes on counting, and any other begins
+    /// with what `kept` has of it.
+    pub fn reload(&self, fleet: &Fleet, kept: impl Fn(&ProbeKey) -> Option<Counts>) {
+        self.store.reload(fleet, kept);
     }
 
     /// Takes note of an attempt to load the files.
@@ -87,10 +93,6 @@ impl Recorder for Metrics {
         if let Some(gauge) = self.store.shown().uplinks.get(service) {
             gauge.store(is_up, Ordering::Relaxed);
         }
-    }
-
-    fn reload(&self, fleet: &Fleet) {
-        self.store.reload(fleet);
     }
 }
 
@@ -139,8 +141,8 @@ struct Entry {
 }
 
 impl Entry {
-    /// The entry of a probe that goes on counting where `before` stopped.
-    fn new(probe: &Probe, has_uplink: bool, before: Option<&Self>) -> Self {
+    /// The entry of a probe that goes on from these counts.
+    fn new(probe: &Probe, has_uplink: bool, counts: Arc<Mutex<Counts>>) -> Self {
         let (has_phases, reasons, steps) = match &probe.kind {
             ProbeKind::Http(request) => (true, ReasonSet::of_request(request), Vec::new()),
             ProbeKind::Journey(journey) => {
@@ -149,7 +151,6 @@ impl Entry {
                 (false, steps.iter().fold(ReasonSet::default(), |all, (_, set)| all.union(*set)), steps)
             }
         };
-        let counts = before.map(|before| Arc::clone(&before.counts)).unwrap_or_default();
         Self { timeout: probe.timeout, has_phases, has_uplink, reasons, steps, counts }
     }
 
@@ -161,28 +162,36 @@ impl Entry {
 
 /// The reasons for which something can fail, given what the file says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ReasonSet(u16);
+struct ReasonSet(u32);
 
 impl ReasonSet {
     fn of(reasons: &[Reason]) -> Self {
-        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u16))
+        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u32))
     }
 
     fn of_request(request: &HttpProbe) -> Self {
         let always =
             [Reason::Resolve, Reason::Connect, Reason::Timeout, Reason::Status, Reason::BodyTooLarge, Reason::Protocol];
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        let expect = &request.expect;
         Self::of(&always)
-            .union(when(request.url.scheme() == "https", Reason::Tls))
-            .union(when(!request.expect.body_contains.is_empty(), Reason::Body))
-            .union(when(request.expect.within.is_some(), Reason::TooSlow))
+            .union(when(request.may_meet_tls() || expect.tls.is_some(), Reason::Tls))
+            .union(when(matches!(request.credentials, Some(Credentials::OAuth2(_))), Reason::Auth))
+            .union(when(request.redirects > 0, Reason::Redirect))
+            .union(when(!expect.versions.is_empty(), Reason::HttpVersion))
+            .union(when(!expect.headers.is_empty(), Reason::Header))
+            .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))
+            .union(when(expect.within.is_some(), Reason::TooSlow))
     }
 
     fn of_step(step: &Step) -> Self {
-        match &step.action {
-            StepAction::Http(request) => Self::of_request(request),
+        let action = match &step.action {
+            StepAction::Http(step) => Self::of_request(&step.request),
             StepAction::Run { .. } => Self::of(&[Reason::ExitCode, Reason::Signal, Reason::Timeout]),
-        }
+        };
+        let captures =
+            !step.captures.is_empty() || step.action.templates().any(|text| text.captures().next().is_some());
+        action.union(if captures { Self::of(&[Reason::Capture]) } else { Self::default() })
     }
 
     fn union(self, other: Self) -> Self {
@@ -190,7 +199,7 @@ impl ReasonSet {
     }
 
     fn holds(self, reason: Reason) -> bool {
-        self.0 & (1 << reason as u16) != 0
+        self.0 & (1 << reason as u32) != 0
     }
 
     /// The count of every reason of the set, and of any other that was counted all the same.
@@ -224,7 +233,7 @@ impl Store {
         Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn reload(&self, fleet: &Fleet) {
+    fn reload(&self, fleet: &Fleet, kept: impl Fn(&ProbeKey) -> Option<Counts>) {
         let before = self.shown();
         let mut shown = Shown::default();
         for (name, service) in &fleet.services {
@@ -234,7 +243,11 @@ impl Store {
             }
             for probe in service.probes.values() {
                 let key = ProbeKey::of(probe);
-                let entry = Entry::new(probe, service.uplink.is_some(), before.probes.get(&key).map(Arc::as_ref));
+                let counts = match before.probes.get(&key) {
+                    Some(before) => Arc::clone(&before.counts),
+                    None => Arc::new(Mutex::new(kept(&key).unwrap_or_default())),
+                };
+                let entry = Entry::new(probe, service.uplink.is_some(), counts);
                 shown.probes.insert(key, Arc::new(entry));
             }
         }

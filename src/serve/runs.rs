@@ -214,13 +214,12 @@ fn shortened(outcome: &Outcome) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::outcome::{Reason, SkipReason};
+    use crate::probe::outcome::Reason;
 
     const SHARE: Share = Share { newest: 2, failures: 3 };
 
     fn run(at: i64, verdict: Verdict) -> Run {
-        let outcome = Outcome { verdict, ..Outcome::skipped(SkipReason::Internal, "") };
-        Run { started_unix_ms: at, outcome }
+        Run { started_unix_ms: at, outcome: Outcome::of(verdict) }
     }
 
     fn failed(detail: &str) -> Verdict {

@@ -335,6 +335,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidStatus => "not a status",
         Code::InvalidTls => "not the name of a server",
         Code::InvalidHeader => "cannot be sent",
+        Code::InvalidPattern => "not a pattern",
         Code::InvalidLabel => "not a label name",
         Code::InvalidTemplate => "not a template",
         _ => "refused",

@@ -70,8 +70,8 @@ fn statuses() -> Vec<Case> {
         Case("304", text("HTTP/1.1 304 Same\r\n\r\n"), "", "status", "304"),
         Case("a redirect", text("HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), "", "status", "302"),
         // A status below 200 is not an answer yet: the client goes on waiting for the real one.
-        Case("199 and no more", status(199), "", "protocol", ""),
-        Case("199 and silence", after_head([sends("HTTP/1.1 199 X\r\n\r\n"), Act::Hang]), "", "timeout", "transfer"),
+        Case("199 and no more", status(199), "", "protocol", "after the interim status 199"),
+        Case("199 and silence", after_head([sends("HTTP/1.1 199 X\r\n\r\n"), Act::Hang]), "", "timeout", "processing"),
         Case(
             "103, then 200",
             text("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 O\r\nContent-Length: 0\r\n\r\n"),

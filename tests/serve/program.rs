@@ -39,6 +39,8 @@ impl Program {
             .arg("serve")
             .arg(&path)
             .args(["--web.listen-address", "127.0.0.1:0"])
+            .arg("--storage.path")
+            .arg(directory.path().join("state"))
             .args(arguments)
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())

@@ -160,13 +160,13 @@ impl SloState {
     ///
     /// Two windows are read, because the budget at the start of the window depends on what was before it.
     pub(super) async fn read(plan: &SloPlan, history: &dyn History, now: i64) -> Self {
-        let key = SloKey { service: plan.slo.service.clone(), slo: plan.slo.name.clone() };
+        let key = SloKey::of(&plan.slo);
         let from = now.saturating_sub(seconds(plan.slo.window.times(2)));
         match history.slices(&key, from, now).await {
-            Ok(slices) => Self::of(plan, history.slice(), &slices, now, false),
+            Ok(slices) => Self::of(plan, history.slice(&key), &slices, now, false),
             Err(error) => {
                 tracing::warn!(slo = %key, %error, "the board has no data");
-                Self::of(plan, history.slice(), &[], now, true)
+                Self::of(plan, history.slice(&key), &[], now, true)
             }
         }
     }
