@@ -107,7 +107,8 @@ fn find<'f>(fleet: &'f Fleet, name: &str) -> Result<&'f Probe, String> {
 /// Makes the run, shows it, and cleans up behind it, also when a signal breaks it off.
 async fn once(probe: &Probe, uplink: Option<&Uplink>, format: Format) -> Result<Exit, ProbeError> {
     let mut signals = Signals::new()?;
-    let prober = Prober::system()?;
+    // Whoever runs a probe by hand wants to see what a failed command printed.
+    let prober = Prober::system()?.keeping_output();
     let started_unix_ms = jiff::Timestamp::now().as_millisecond();
     let started = Instant::now();
     let run = prober.begin(probe);

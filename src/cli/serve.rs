@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// Read the files again at `POST /-/reload`, too.
     #[arg(long = "web.enable-lifecycle")]
     enable_lifecycle: bool,
+    /// Show pieces of what failed bodies and commands said on `/probes` and in its API. They may hold secrets.
+    #[arg(long = "web.body-excerpts")]
+    excerpts: bool,
     /// Where this prober runs, as the label `location` of every series.
     #[arg(long, value_name = "NAME")]
     location: Option<Name>,
@@ -169,6 +172,7 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
         listen: arguments.listen.clone(),
         location: arguments.location.clone(),
         storage: storage(&content.fleet, arguments.storage.as_deref())?,
+        excerpts: arguments.excerpts,
         config: content.text,
         web,
         external_url: arguments.external_url.clone(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::excerpt::Excerpt;
 use super::outcome::{Outcome, Phase, Phases, StepOutcome, Verdict};
 
 /// One run.
@@ -28,6 +29,9 @@ pub struct RunView<'a> {
     pub tls_not_after: Option<i64>,
     /// The steps of a journey, in order.
     pub steps: Vec<StepView<'a>>,
+    /// A piece of what a failed body or command said, where somebody asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
 }
 
 /// One step of a journey.
@@ -59,6 +63,7 @@ impl<'a> RunView<'a> {
             phases: reached(&outcome.phases).map(|(phase, spent)| (phase.as_str(), seconds(spent))).collect(),
             tls_not_after: outcome.tls_not_after,
             steps: outcome.steps.iter().map(StepView::new).collect(),
+            excerpt: outcome.excerpt.as_ref().map(Excerpt::open),
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Options {
     pub recorders: Vec<Arc<dyn Recorder>>,
     /// The board to show, where somebody keeps a history.
     pub board: Option<Board>,
+    /// Whether the last runs show pieces of what failed bodies and commands said, which may hold anything.
+    pub excerpts: bool,
     /// The text of the files, as `/config` shows it.
     pub config: String,
     /// TLS, users and headers.
@@ -88,8 +90,7 @@ impl Daemon {
         if let Some(storage) = &options.storage {
             storage.show_to(Arc::clone(&metrics) as _);
         }
-        let runs = Arc::new(Runs::default());
-        runs.reload(fleet);
+        let runs = Arc::new(Runs::new(fleet, options.excerpts));
         let app = Arc::new(App::new(Shown {
             metrics: Arc::clone(&metrics),
             runs: Arc::clone(&runs),
@@ -110,6 +111,7 @@ impl Daemon {
         let mut recorders: Vec<Arc<dyn Recorder>> = vec![Arc::new(counting), Arc::new(StateLog::default()), runs];
         recorders.extend(options.recorders);
         let recorder: Arc<dyn Recorder> = Arc::new(recorders);
+        let prober = if options.excerpts { prober.keeping_output() } else { prober };
         let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::clone(&recorder));
         app.set_ready(true);
         let probes = app.runs.table().probes.len();

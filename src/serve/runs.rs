@@ -40,8 +40,12 @@ impl Share {
 }
 
 /// The last runs of every probe.
-#[derive(Debug, Default)]
-pub(super) struct Runs(RwLock<Arc<Table>>);
+#[derive(Debug)]
+pub(super) struct Runs {
+    table: RwLock<Arc<Table>>,
+    /// Whether pieces of what failed bodies and commands said are kept, up to 1 KiB each.
+    keeps_excerpts: bool,
+}
 
 /// The probes of one fleet.
 #[derive(Debug, Default)]
@@ -86,9 +90,16 @@ pub(super) struct Run {
 }
 
 impl Runs {
+    /// No run yet of the probes of a fleet.
+    pub(super) fn new(fleet: &Fleet, keeps_excerpts: bool) -> Self {
+        let runs = Self { table: RwLock::default(), keeps_excerpts };
+        runs.reload(fleet);
+        runs
+    }
+
     /// The probes as they are now.
     pub(super) fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -96,7 +107,7 @@ impl Recorder for Runs {
     fn record(&self, probe: &ProbeKey, outcome: &Outcome, started_unix_ms: i64) {
         let table = self.table();
         if let Some(row) = table.probes.get(probe) {
-            row.lock().add(Run { started_unix_ms, outcome: shortened(outcome) }, table.share);
+            row.lock().add(Run { started_unix_ms, outcome: shortened(outcome, self.keeps_excerpts) }, table.share);
         }
     }
 
@@ -123,7 +134,7 @@ impl Recorder for Runs {
         let mut down = before.down();
         down.retain(|name| fleet.services.get(name).is_some_and(|service| service.uplink.is_some()));
         let table = Table { share: Share::of(probes.len()), probes, down: Mutex::new(down) };
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 }
 
@@ -193,9 +204,12 @@ fn is_alike(one: &Verdict, other: &Verdict) -> bool {
     }
 }
 
-/// The outcome with details of a bounded length.
-fn shortened(outcome: &Outcome) -> Outcome {
+/// The outcome with details of a bounded length, and without an excerpt unless that is to be kept.
+fn shortened(outcome: &Outcome, keeps_excerpts: bool) -> Outcome {
     let mut outcome = outcome.clone();
+    if !keeps_excerpts {
+        outcome.excerpt = None;
+    }
     let verdicts =
         std::iter::once(&mut outcome.verdict).chain(outcome.steps.iter_mut().filter_map(|step| step.verdict.as_mut()));
     for verdict in verdicts {
@@ -262,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_long_detail_is_cut_between_two_characters() {
-        let shown = shortened(&run(0, failed(&"ä".repeat(1_000))).outcome);
+        let shown = shortened(&run(0, failed(&"ä".repeat(1_000))).outcome, false);
         let Verdict::Failed { detail, .. } = shown.verdict else { panic!("failed") };
         assert_eq!(detail, format!("{}…", "ä".repeat(MAX_DETAIL / 2)));
     }

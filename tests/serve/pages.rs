@@ -227,3 +227,31 @@ fn every_probe_runs_in_exactly_one_shard() {
         assert_eq!(output.expect("runs").status.code(), Some(2), "{shard}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_body_said_is_shown_only_where_that_is_turned_on() {
+    let target = Target::plain(answers(200, "<b>words of the body</b>")).await;
+    let probe = format!(
+        "  - {{name: first, interval: 200ms, timeout: 200ms, http: {{url: \"{}\", expect: {{body: {{contains: other}}}}}}}}\n",
+        target.url("http", "/")
+    );
+    for (arguments, is_shown) in [(&[] as &[&str], false), (&["--web.body-excerpts"], true)] {
+        let mut program = Program::start(&probe, arguments, &[]);
+        wait_for_run(&program, "first");
+        let runs = json(&program.get("/api/v1/probes/first/runs", ""));
+        let excerpt = runs["runs"][0]["excerpt"].as_str();
+        assert_eq!(excerpt, is_shown.then_some("<b>words of the body</b>"), "{runs}");
+        let page = program.get("/probes/shop/first", "");
+        assert_eq!(page.contains("words of the body"), is_shown, "{page}");
+        assert!(!page.contains("<b>words"), "{page}");
+        program.signal("TERM");
+        program.wait(Duration::from_secs(10));
+        assert!(program.log.iter().all(|line| !line.contains("words of the body")));
+    }
+    // Whoever runs a probe by hand asked for it.
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("shop.yaml");
+    std::fs::write(&path, file(&probe)).expect("writes");
+    let said = crate::support::burndown::run(["probe", path.to_str().expect("UTF-8"), "first"]);
+    assert!(said.stdout.contains("  what it said\n    <b>words of the body</b>\nfailed: body: "), "{said:?}");
+}

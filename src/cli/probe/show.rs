@@ -55,6 +55,10 @@ pub(super) fn human(probe: &Probe, outcome: &Outcome, started_unix_ms: i64) -> S
             None => format!("    {name:<16}{:>12}   not reached", ""),
         });
     }
+    if let Some(excerpt) = &outcome.excerpt {
+        lines.push("  what it said".to_owned());
+        lines.extend(excerpt.open().lines().map(|line| format!("    {line}")));
+    }
     lines.push(sentence(&outcome.verdict));
     lines.iter().map(|line| harmless(line) + "\n").collect()
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use askama::Template;
 
 use super::{Filter, STATES, State, chosen};
-use crate::probe::ProbeKey;
 use crate::probe::outcome::StepOutcome;
-use crate::probe::view;
+use crate::probe::{Excerpt, ProbeKey, view};
 use crate::serve::board::words;
 use crate::serve::runs::{Row, Run, Table};
 
@@ -67,6 +66,7 @@ struct RunRow {
     phases: Vec<(&'static str, String)>,
     certificate: Option<String>,
     steps: Vec<StepRow>,
+    excerpt: Option<String>,
 }
 
 /// One step of a run.
@@ -153,6 +153,7 @@ impl RunRow {
             phases: view::reached(&run.outcome.phases).map(|(phase, spent)| (phase.as_str(), took(spent))).collect(),
             certificate: run.outcome.tls_not_after.map(words::date),
             steps: run.outcome.steps.iter().map(StepRow::of).collect(),
+            excerpt: run.outcome.excerpt.as_ref().map(Excerpt::open),
         }
     }
 }
