@@ -29,6 +29,8 @@ pub enum Metric {
     ProbeLastRun,
     /// When the first certificate of the presented chain ends.
     ProbeTlsNotAfter,
+    /// Whether a reference target of a service's uplink answers.
+    UplinkUp,
     /// Journey steps that were started.
     StepAttempts,
     /// Journey steps that succeeded.
@@ -59,7 +61,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which the reference lists them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ProbeAttempts,
         Self::ProbeSuccesses,
         Self::ProbeFailures,
@@ -70,6 +72,7 @@ impl Metric {
         Self::ProbeSuccess,
         Self::ProbeLastRun,
         Self::ProbeTlsNotAfter,
+        Self::UplinkUp,
         Self::StepAttempts,
         Self::StepSuccesses,
         Self::StepFailures,
@@ -99,6 +102,7 @@ impl Metric {
             Self::ProbeSuccess => "slo_probe_success",
             Self::ProbeLastRun => "slo_probe_last_run_timestamp_seconds",
             Self::ProbeTlsNotAfter => "slo_probe_tls_not_after_timestamp_seconds",
+            Self::UplinkUp => "slo_probe_uplink_up",
             Self::StepAttempts => "slo_journey_step_attempts_total",
             Self::StepSuccesses => "slo_journey_step_successes_total",
             Self::StepFailures => "slo_journey_step_failures_total",
@@ -129,6 +133,7 @@ impl Metric {
             Self::ProbeSuccess => "Whether the last run succeeded (1) or failed (0)",
             Self::ProbeLastRun => "Unix time at which the last run ended",
             Self::ProbeTlsNotAfter => "Unix time at which the earliest certificate of the last presented chain expires",
+            Self::UplinkUp => "Whether the prober of the service is connected (1) or no reference target answers (0)",
             Self::StepAttempts => "Journey steps that were started",
             Self::StepSuccesses => "Journey steps that succeeded",
             Self::StepFailures => "Journey steps that failed, by reason",

@@ -1,10 +1,17 @@
 //! `burndown serve`: verdicts over real sockets and commands, schedules with time paused, and the program.
 
+mod bounds;
 mod expect;
 mod http;
 mod journey;
+mod once;
+mod pages;
+mod program;
+mod reload;
 mod scheduler;
 mod server;
+mod uplink;
+mod web;
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -51,6 +51,32 @@ pub struct Service {
     pub changes: BTreeMap<Name, Change>,
     /// When people are at work, if a file says it.
     pub working_hours: Option<WorkingHours>,
+    /// What tells the prober's own outage from that of its targets, if a file says it.
+    pub uplink: Option<Uplink>,
+}
+
+/// Reference targets: while none of them answers, it is the prober that is cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// Where a TCP connection is tried, at least one.
+    pub targets: Vec<UplinkTarget>,
+    /// How long a target may take to accept one.
+    pub timeout: Duration,
+}
+
+/// One reference target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkTarget {
+    /// A name or an address.
+    pub host: url::Host,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+impl std::fmt::Display for UplinkTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
 }
 
 /// What a planned change costs.
@@ -468,6 +494,16 @@ pub struct Probe {
     pub span: Span,
 }
 
+impl Probe {
+    /// Whether it is the same probe as `other`, wherever in its file each of them stands.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let Self { service, name, interval, timeout, kind, span: _ } = self;
+        (service, name, interval, timeout, kind)
+            == (&other.service, &other.name, &other.interval, &other.timeout, &other.kind)
+    }
+}
+
 /// What a run of a probe does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProbeKind {
@@ -475,6 +511,17 @@ pub enum ProbeKind {
     Http(Box<HttpProbe>),
     /// Steps that run a command or a request, one after another.
     Journey(Box<Journey>),
+}
+
+impl ProbeKind {
+    /// The key under which a file has it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Journey(_) => "journey",
+        }
+    }
 }
 
 /// Where a secret is kept. The value itself is read when it is used and never stored here.
