@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::command;
 use super::outcome::{Outcome, Phase, Phases, StepOutcome, Verdict};
 use super::progress::Fault;
-use super::tls::Handshaker;
+use super::reach::Reach;
 use super::{ProbeKey, http, secret};
 use crate::spec::model::{EnvValue, Journey, Step, StepAction};
 use crate::units;
@@ -52,20 +52,20 @@ pub(super) fn not_started(journey: &Journey, fault: Fault) -> Outcome {
 
 /// Everything that the steps of one run share.
 struct Context<'a> {
-    tls: &'a Handshaker,
+    reach: &'a Reach,
     journey: &'a Journey,
     dir: &'a Path,
 }
 
 /// Runs the steps in order until one fails, all within `wall`, which is `timeout` after the start.
 pub(super) async fn run(
-    tls: &Handshaker,
+    reach: &Reach,
     journey: &Journey,
     dir: &Path,
     wall: Instant,
     timeout: units::Duration,
 ) -> Outcome {
-    let context = Context { tls, journey, dir };
+    let context = Context { reach, journey, dir };
     let started = Instant::now();
     let mut outcome = Outcome {
         verdict: Verdict::Success,
@@ -96,14 +96,8 @@ pub(super) async fn run(
 }
 
 /// Runs every cleanup step, whatever becomes of the others.
-pub(super) async fn clean_up(
-    tls: &Handshaker,
-    journey: &Journey,
-    dir: &Path,
-    timeout: units::Duration,
-    probe: &ProbeKey,
-) {
-    let context = Context { tls, journey, dir };
+pub(super) async fn clean_up(reach: &Reach, journey: &Journey, dir: &Path, timeout: units::Duration, probe: &ProbeKey) {
+    let context = Context { reach, journey, dir };
     for step in &journey.cleanup {
         let own = step.timeout.unwrap_or(timeout);
         let found = context.step(step, Instant::now() + own.to_std(), own).await;
@@ -122,7 +116,7 @@ impl Context<'_> {
             _ => (wall, timeout),
         };
         match &step.action {
-            StepAction::Http(request) => http::run(self.tls, request, wall, timeout).await,
+            StepAction::Http(request) => http::run(self.reach, request, wall, timeout).await,
             StepAction::Run { command, env } => {
                 let result = match tokio::time::timeout_at(wall, self.command(command, env)).await {
                     Ok(result) => result,

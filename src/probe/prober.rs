@@ -6,16 +6,19 @@ use rustls::RootCertStore;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use super::conclude::Limits;
 use super::journey::{self, RunDir};
 use super::outcome::Outcome;
+use super::reach::Reach;
+use super::resolver::Resolver;
 use super::tls::Handshaker;
-use super::{ProbeKey, http};
+use super::{ProbeKey, chain, dns, grpc, http, icmp, tcp};
 use crate::spec::model::{Probe, ProbeKind};
 
 /// Runs probes. Cheap to share, without state of its own between runs.
 #[derive(Debug)]
 pub struct Prober {
-    pub(super) tls: Handshaker,
+    reach: Reach,
     run_dirs: PathBuf,
 }
 
@@ -34,7 +37,15 @@ impl Prober {
     ///
     /// [`ProberError::Tls`] when the cryptography cannot do what TLS needs.
     pub fn new(roots: RootCertStore, run_dirs: PathBuf) -> Result<Self, ProberError> {
-        Ok(Self { tls: Handshaker::new(roots)?, run_dirs })
+        let reach = Reach { tls: Handshaker::new(roots)?, resolver: Resolver::system() };
+        Ok(Self { reach, run_dirs })
+    }
+
+    /// The same prober, with names looked up by `resolver` instead of as this machine does.
+    #[must_use]
+    pub fn resolving_by(mut self, resolver: Resolver) -> Self {
+        self.reach.resolver = resolver;
+        self
     }
 
     /// A prober with the roots that this machine trusts, and its directory for temporary files.
@@ -61,8 +72,8 @@ impl Prober {
     /// Prepares a run of `probe`.
     pub fn begin<'a>(&'a self, probe: &'a Probe) -> Run<'a> {
         let run_dir = match &probe.kind {
-            ProbeKind::Http(_) => None,
             ProbeKind::Journey(_) => Some(journey::make_run_dir(&self.run_dirs)),
+            _ => None,
         };
         Run { prober: self, probe, run_dir }
     }
@@ -82,13 +93,20 @@ impl Run<'_> {
     /// Dropping the future ends everything that it started: connections, commands and their children.
     pub async fn execute(&self, wall: Instant) -> Outcome {
         let timeout = self.probe.timeout;
+        let reach = &self.prober.reach;
+        let limits = Limits { wall, timeout };
         match (&self.probe.kind, &self.run_dir) {
             (ProbeKind::Journey(journey), Some(Ok(dir))) => {
-                journey::run(&self.prober.tls, journey, dir.path(), wall, timeout).await
+                journey::run(reach, journey, dir.path(), wall, timeout).await
             }
             (ProbeKind::Journey(journey), Some(Err(fault))) => journey::not_started(journey, fault.clone()),
             (ProbeKind::Journey(journey), None) => journey::not_started(journey, journey::no_run_dir()),
-            (ProbeKind::Http(request), _) => http::run(&self.prober.tls, request, wall, timeout).await,
+            (ProbeKind::Http(request), _) => http::run(reach, request, wall, timeout).await,
+            (ProbeKind::Tcp(conversation), _) => tcp::run(reach, conversation, limits).await,
+            (ProbeKind::Tls(handshake), _) => chain::run(reach, handshake, limits).await,
+            (ProbeKind::Dns(query), _) => dns::run(reach, query, limits).await,
+            (ProbeKind::Icmp(echo), _) => icmp::run(reach, echo, limits).await,
+            (ProbeKind::Grpc(call), _) => grpc::run(reach, call, limits).await,
         }
     }
 
@@ -98,7 +116,7 @@ impl Run<'_> {
     pub async fn clean_up(self) {
         let (ProbeKind::Journey(journey), Some(Ok(dir))) = (&self.probe.kind, self.run_dir) else { return };
         let key = ProbeKey::of(self.probe);
-        journey::clean_up(&self.prober.tls, journey, dir.path(), self.probe.timeout, &key).await;
+        journey::clean_up(&self.prober.reach, journey, dir.path(), self.probe.timeout, &key).await;
         remove(dir, &key).await;
     }
 }

@@ -13,7 +13,7 @@ use crate::spec::model::{HeaderText, HttpProbe};
 pub(super) type Request = http::Request<Full<Bytes>>;
 
 /// How the prober names itself to targets.
-const AGENT: &str = concat!("burndown/", env!("CARGO_PKG_VERSION"));
+pub(in crate::probe) const AGENT: &str = concat!("burndown/", env!("CARGO_PKG_VERSION"));
 
 /// The request as the file writes it, with its secrets read now.
 pub(super) async fn build(probe: &HttpProbe) -> Result<Request, Fault> {
@@ -41,7 +41,12 @@ pub(super) async fn build(probe: &HttpProbe) -> Result<Request, Fault> {
     Ok(request)
 }
 
-async fn header_value(text: &HeaderText) -> Result<HeaderValue, Fault> {
+/// A header's value, with its secret read now.
+///
+/// # Errors
+///
+/// A fault of the prober when the secret cannot be read or sent.
+pub(in crate::probe) async fn header_value(text: &HeaderText) -> Result<HeaderValue, Fault> {
     match text {
         HeaderText::Plain(value) => Ok(value.clone()),
         HeaderText::Secret(source) => {

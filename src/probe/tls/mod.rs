@@ -41,6 +41,15 @@ impl Alpn {
     /// HTTP/1.1 alone.
     pub(super) const HTTP_1: Self = Self(&["http/1.1"]);
 
+    /// Nothing: the port says what is spoken.
+    pub(super) const NONE: Self = Self(&[]);
+
+    /// DNS over TLS (RFC 7858).
+    pub(super) const DNS: Self = Self(&["dot"]);
+
+    /// HTTP/2 alone, as gRPC needs it.
+    pub(super) const HTTP_2: Self = Self(&["h2"]);
+
     fn protocols(self) -> Vec<Vec<u8>> {
         self.0.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()
     }

@@ -33,7 +33,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
     let fields = reader.fields(node, "`http`", &keys)?;
     let url = reader.require(&fields, "url").and_then(|node| url(reader, node));
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
-    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node));
+    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node, "`headers`"));
     let body =
         fields.get("body").map_or(Some(None), |node| reader.text(node, "`body`").map(|text| Some(text.to_owned())));
     let max_body =
@@ -77,8 +77,9 @@ fn url(reader: &mut Reader, node: &Node) -> Option<Url> {
     None
 }
 
-fn headers(reader: &mut Reader, node: &Node) -> Option<Vec<(HeaderName, HeaderText)>> {
-    let entries = reader.entries(node, "`headers`")?;
+/// Reads headers by name, each with a value or a list of values.
+pub(super) fn headers(reader: &mut Reader, node: &Node, what: &str) -> Option<Vec<(HeaderName, HeaderText)>> {
+    let entries = reader.entries(node, what)?;
     let mut found = Some(Vec::new());
     for entry in entries {
         let values = header(reader, entry);
