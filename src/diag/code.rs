@@ -94,6 +94,12 @@ codes! {
     WithinTooLong = "within-too-long", Error;
     /// A URL that cannot be probed.
     InvalidUrl = "invalid-url", Error;
+    /// A conversation of which a step cannot be done, or an answer that cannot come.
+    InvalidExchange = "invalid-exchange", Error;
+    /// A regular expression that cannot be read.
+    InvalidPattern = "invalid-pattern", Error;
+    /// A host, or a host with its port, that cannot be probed.
+    InvalidTarget = "invalid-target", Error;
     /// A request header that cannot be sent.
     InvalidHeader = "invalid-header", Error;
     /// TLS settings that contradict each other or name something that no certificate holds.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::command;
+use super::conclude::Limits;
 use super::cookies::Jar;
 use super::outcome::{Outcome, Phase, Phases, StepOutcome, Verdict};
 use super::progress::Fault;
@@ -117,7 +118,9 @@ impl Context<'_> {
             _ => (wall, timeout),
         };
         match &step.action {
-            StepAction::Http(request) => http::run(self.reach, request, &mut Jar::default(), wall, timeout).await,
+            StepAction::Http(request) => {
+                http::run(self.reach, request, &mut Jar::default(), Limits { wall, timeout }).await
+            }
             StepAction::Run { command, env } => {
                 let result = match tokio::time::timeout_at(wall, self.command(command, env)).await {
                     Ok(result) => result,

@@ -3,19 +3,28 @@
 //! [`Scheduler::start`] runs every probe of a [`Fleet`](crate::spec::model::Fleet) and hands each finished
 //! run to one [`Recorder`]. Nothing here may know who listens: counters, history and pages live elsewhere.
 
+mod chain;
 mod command;
+mod conclude;
 mod cookies;
+mod dns;
+mod excerpt;
+mod grpc;
 mod http;
+mod icmp;
 mod journey;
 mod net;
 pub mod outcome;
 mod prober;
 mod progress;
+mod random;
 mod reach;
+mod resolver;
 mod schedule;
 mod scheduler;
 mod secret;
 mod state_log;
+mod tcp;
 mod tls;
 
 use std::fmt;
@@ -26,6 +35,7 @@ use crate::units::Name;
 use outcome::Outcome;
 
 pub use prober::{Prober, ProberError, Run};
+pub use resolver::Resolver;
 pub use schedule::{Epoch, Schedule};
 pub use scheduler::{Grace, Scheduler};
 pub use state_log::StateLog;

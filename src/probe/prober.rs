@@ -6,14 +6,18 @@ use rustls::RootCertStore;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use super::conclude::Limits;
 use super::cookies::Jar;
+use super::http::Tokens;
 use super::journey::{self, RunDir};
 use super::outcome::Outcome;
 use super::reach::Reach;
-use super::{ProbeKey, http};
+use super::resolver::Resolver;
+use super::tls::Handshaker;
+use super::{ProbeKey, chain, dns, grpc, http, icmp, tcp};
 use crate::spec::model::{Probe, ProbeKind};
 
-/// Runs probes. Cheap to share; between runs it keeps tokens and the settings of TLS, and nothing of the runs.
+/// Runs probes. Cheap to share; between runs it keeps tokens and settings of TLS, and nothing of the runs.
 #[derive(Debug)]
 pub struct Prober {
     reach: Reach,
@@ -35,7 +39,15 @@ impl Prober {
     ///
     /// [`ProberError::Tls`] when the cryptography cannot do what TLS needs.
     pub fn new(roots: RootCertStore, run_dirs: PathBuf) -> Result<Self, ProberError> {
-        Ok(Self { reach: Reach::new(roots)?, run_dirs })
+        let reach = Reach { tls: Handshaker::new(roots)?, resolver: Resolver::system(), tokens: Tokens::default() };
+        Ok(Self { reach, run_dirs })
+    }
+
+    /// The same prober, with names looked up by `resolver` instead of as this machine does.
+    #[must_use]
+    pub fn resolving_by(mut self, resolver: Resolver) -> Self {
+        self.reach.resolver = resolver;
+        self
     }
 
     /// A prober with the roots that this machine trusts, and its directory for temporary files.
@@ -62,8 +74,8 @@ impl Prober {
     /// Prepares a run of `probe`.
     pub fn begin<'a>(&'a self, probe: &'a Probe) -> Run<'a> {
         let run_dir = match &probe.kind {
-            ProbeKind::Http(_) => None,
             ProbeKind::Journey(_) => Some(journey::make_run_dir(&self.run_dirs)),
+            _ => None,
         };
         Run { prober: self, probe, run_dir }
     }
@@ -83,15 +95,20 @@ impl Run<'_> {
     /// Dropping the future ends everything that it started: connections, commands and their children.
     pub async fn execute(&self, wall: Instant) -> Outcome {
         let timeout = self.probe.timeout;
+        let reach = &self.prober.reach;
+        let limits = Limits { wall, timeout };
         match (&self.probe.kind, &self.run_dir) {
             (ProbeKind::Journey(journey), Some(Ok(dir))) => {
-                journey::run(&self.prober.reach, journey, dir.path(), wall, timeout).await
+                journey::run(reach, journey, dir.path(), wall, timeout).await
             }
             (ProbeKind::Journey(journey), Some(Err(fault))) => journey::not_started(journey, fault.clone()),
             (ProbeKind::Journey(journey), None) => journey::not_started(journey, journey::no_run_dir()),
-            (ProbeKind::Http(request), _) => {
-                http::run(&self.prober.reach, request, &mut Jar::default(), wall, timeout).await
-            }
+            (ProbeKind::Http(request), _) => http::run(reach, request, &mut Jar::default(), limits).await,
+            (ProbeKind::Tcp(conversation), _) => tcp::run(reach, conversation, limits).await,
+            (ProbeKind::Tls(handshake), _) => chain::run(reach, handshake, limits).await,
+            (ProbeKind::Dns(query), _) => dns::run(reach, query, limits).await,
+            (ProbeKind::Icmp(echo), _) => icmp::run(reach, echo, limits).await,
+            (ProbeKind::Grpc(call), _) => grpc::run(reach, call, limits).await,
         }
     }
 

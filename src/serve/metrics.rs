@@ -19,7 +19,7 @@ use super::process::{ProcessCollector, unix_seconds};
 use crate::names::{Metric, label};
 use crate::probe::outcome::{Outcome, Phase, Phases, Reason, SkipReason, StepOutcome, Verdict};
 use crate::probe::{ProbeKey, Recorder};
-use crate::spec::model::{Credentials, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
+use crate::spec::model::{Credentials, DnsTransport, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction, Turn};
 use crate::units::{Duration, Name};
 
 /// Upper bounds of the duration histogram in seconds, the same for every probe; one more has no bound.
@@ -129,12 +129,12 @@ struct LastRun {
 impl Entry {
     fn new(probe: &Probe) -> Self {
         let (has_phases, reasons, steps) = match &probe.kind {
-            ProbeKind::Http(request) => (true, ReasonSet::of_request(request), Vec::new()),
             ProbeKind::Journey(journey) => {
                 let steps: Vec<_> =
                     journey.steps.iter().map(|step| (step.name.clone(), ReasonSet::of_step(step))).collect();
                 (false, steps.iter().fold(ReasonSet::default(), |all, (_, set)| all.union(*set)), steps)
             }
+            kind => (true, ReasonSet::of_kind(kind), Vec::new()),
         };
         let counts = Counts { steps: vec![StepCounts::default(); steps.len()], ..Counts::default() };
         Self { timeout: probe.timeout, has_phases, reasons, steps, counts: Mutex::new(counts) }
@@ -201,11 +201,11 @@ fn increment(counts: &mut [u64], at: usize) {
 
 /// The reasons for which something can fail, given what the file says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ReasonSet(u16);
+struct ReasonSet(u32);
 
 impl ReasonSet {
     fn of(reasons: &[Reason]) -> Self {
-        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u16))
+        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u32))
     }
 
     fn of_request(request: &HttpProbe) -> Self {
@@ -220,6 +220,35 @@ impl ReasonSet {
             .union(when(request.expect.within.is_some(), Reason::TooSlow))
     }
 
+    /// Of a probe that is no journey.
+    fn of_kind(kind: &ProbeKind) -> Self {
+        let reached = [Reason::Resolve, Reason::Connect, Reason::Timeout];
+        let (own, uses_tls, within): (&[Reason], bool, _) = match kind {
+            ProbeKind::Http(request) => return Self::of_request(request),
+            ProbeKind::Journey(_) => return Self::default(),
+            ProbeKind::Tcp(tcp) => {
+                let uses_tls = tcp.tls.is_some() || tcp.exchange.iter().any(|turn| matches!(turn, Turn::StartTls(_)));
+                let says = &[Reason::Answer, Reason::Protocol, Reason::BodyTooLarge];
+                (if tcp.exchange.is_empty() { &[] } else { says }, uses_tls, tcp.within)
+            }
+            ProbeKind::Tls(tls) => (if tls.valid_for.is_some() { &[Reason::Expiry] } else { &[] }, true, tls.within),
+            ProbeKind::Dns(dns) => {
+                let uses_tls = matches!(dns.transport, DnsTransport::Tls(_));
+                (&[Reason::Rcode, Reason::Answer, Reason::Protocol], uses_tls, dns.expect.within)
+            }
+            ProbeKind::Icmp(icmp) => (&[], false, icmp.within),
+            ProbeKind::Grpc(grpc) => {
+                let own = &[Reason::Status, Reason::NotServing, Reason::Protocol, Reason::BodyTooLarge];
+                (own, grpc.tls.is_some(), grpc.within)
+            }
+        };
+        let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        Self::of(&reached)
+            .union(Self::of(own))
+            .union(when(uses_tls, Reason::Tls))
+            .union(when(within.is_some(), Reason::TooSlow))
+    }
+
     fn of_step(step: &Step) -> Self {
         match &step.action {
             StepAction::Http(request) => Self::of_request(request),
@@ -232,7 +261,7 @@ impl ReasonSet {
     }
 
     fn holds(self, reason: Reason) -> bool {
-        self.0 & (1 << reason as u16) != 0
+        self.0 & (1 << reason as u32) != 0
     }
 
     /// The count of every reason of the set, and of any other that was counted all the same.

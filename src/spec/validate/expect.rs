@@ -5,7 +5,7 @@ use crate::units::Duration;
 
 use super::super::model::HttpExpect;
 use super::super::raw::{Node, Value};
-use super::super::read::{Complaint, Reader, quoted};
+use super::super::read::{Complaint, Fields, Reader, quoted};
 
 /// Reads `expect:` of a request that `timeout` bounds, if that could be read.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpExpect> {
@@ -66,7 +66,19 @@ fn body(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
     })
 }
 
-fn within(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Duration> {
+/// Reads `expect:` where `within` is all that can be expected.
+pub(super) fn only_within(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    timeout: Option<Duration>,
+) -> Option<Option<Duration>> {
+    let Some(node) = fields.get("expect") else { return Some(None) };
+    let fields = reader.fields(node, "`expect`", &["within"])?;
+    fields.get("within").map_or(Some(None), |node| within(reader, node, timeout).map(Some))
+}
+
+/// Reads `within` of a run that `timeout` bounds.
+pub(super) fn within(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Duration> {
     let within = reader.positive_duration(node, "`within`")?;
     if let Some(timeout) = timeout.filter(|timeout| within > *timeout) {
         report_too_long(reader, node.span, within, timeout);

@@ -17,7 +17,7 @@ use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
 use super::expect;
 use super::secret::{self, TextOrSecret};
-use super::tls;
+use super::{target, tls};
 
 /// The methods that make sense in a probe.
 const METHODS: [(&str, &Method); 7] = [
@@ -44,10 +44,11 @@ const COMPRESSIONS: [(&str, Compression); 3] =
 /// The most redirects that are followed; browsers stop at 20.
 const MAX_REDIRECTS: u8 = 20;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "url",
     "method",
     "version",
+    "ip",
     "headers",
     "basic_auth",
     "bearer_token",
@@ -69,7 +70,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
     let version =
         fields.get("version").map_or(Some(HttpVersion::Any), |node| reader.choice(node, "`version`", &VERSIONS));
-    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node));
+    let host = url.as_ref().and_then(Url::host).map(|host| host.to_owned());
+    let family = target::family(reader, &fields, host.as_ref());
+    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node, "`headers`"));
     let credentials = auth::read(reader, &fields, header_span(&fields, "authorization"));
     let body = body(reader, &fields);
     let compression = compression(reader, &fields);
@@ -86,6 +89,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
         url: url?,
         method: method?.clone(),
         version: version?,
+        family: family?,
         headers: headers?,
         credentials: credentials?,
         body: body?,
@@ -183,8 +187,9 @@ fn header_span(fields: &Fields<'_>, name: &str) -> Option<Span> {
     }
 }
 
-fn headers(reader: &mut Reader, node: &Node) -> Option<Vec<(HeaderName, HeaderText)>> {
-    let entries = reader.entries(node, "`headers`")?;
+/// Reads headers by name, each with a value or a list of values.
+pub(super) fn headers(reader: &mut Reader, node: &Node, what: &str) -> Option<Vec<(HeaderName, HeaderText)>> {
+    let entries = reader.entries(node, what)?;
     let mut found = Some(Vec::new());
     for entry in entries {
         let values = header(reader, entry);

@@ -6,9 +6,13 @@
 mod alerting;
 mod budgeting;
 mod calendar;
+mod chain;
+mod dns;
 mod expect;
 mod gate;
+mod grpc;
 mod http;
+mod icmp;
 mod journey;
 mod labels;
 mod names;
@@ -17,6 +21,8 @@ mod rules;
 mod secret;
 mod sli;
 mod slo;
+mod target;
+mod tcp;
 mod template;
 mod tls;
 
