@@ -10,6 +10,7 @@ pub(crate) mod burndown;
 pub(crate) mod counting_target;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod origin;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod prometheus;

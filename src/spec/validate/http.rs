@@ -79,13 +79,10 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
     let redirects = fields.get("redirects").map_or(Some(0), |node| redirects(reader, node));
     let proxy = fields.get("proxy").map_or(Some(None), |node| proxy::read(reader, node).map(Some));
     let tls = fields.get("tls").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
-    if let (Some(url), Some(redirects)) = (&url, redirects) {
-        report_tls_without_tls(reader, &fields, url, redirects);
-    }
     let max_body =
         fields.get("max_body").map_or(Some(ByteSize::MIB), |node| reader.word(node, "`max_body`", Code::InvalidSize));
     let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect::read(reader, node, timeout));
-    Some(HttpProbe {
+    let probe = HttpProbe {
         url: url?,
         method: method?.clone(),
         version: version?,
@@ -99,7 +96,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
         tls: tls?,
         max_body_bytes: max_body?.as_bytes(),
         expect: expect?,
-    })
+    };
+    report_tls_without_tls(reader, &fields, &probe);
+    Some(probe)
 }
 
 /// Reads a URL that can be asked for something.
@@ -170,11 +169,10 @@ fn redirects(reader: &mut Reader, node: &Node) -> Option<u8> {
 }
 
 /// Reports settings of TLS that no connection would ever look at.
-fn report_tls_without_tls(reader: &mut Reader, fields: &Fields<'_>, url: &Url, redirects: u8) {
-    let Some(span) = fields.key_span("tls").filter(|_| url.scheme() == "http" && redirects == 0) else { return };
-    let problem =
-        Diagnostic::new(Code::InvalidTls, "`tls` is set for a URL without TLS").at(span, "would never be used");
-    reader.report(problem.help("write an `https` URL, or remove `tls`"));
+fn report_tls_without_tls(reader: &mut Reader, fields: &Fields<'_>, probe: &HttpProbe) {
+    let Some(span) = fields.key_span("tls").filter(|_| !probe.may_meet_tls()) else { return };
+    let problem = Diagnostic::new(Code::InvalidTls, "`tls` is set for a URL without TLS");
+    reader.report(problem.at(span, "would never be used").help("write an `https` URL, or remove `tls`"));
 }
 
 /// Where the headers of a request hold the header `name`, if they do.
