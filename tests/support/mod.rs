@@ -17,6 +17,7 @@ pub(crate) mod prometheus;
 pub(crate) mod promtool;
 pub(crate) mod random;
 pub(crate) mod remote_write;
+pub(crate) mod servers;
 pub(crate) mod target;
 pub(crate) mod wait;
 pub(crate) mod webhook;
