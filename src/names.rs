@@ -47,11 +47,19 @@ pub enum Metric {
     ConfigReloadSuccessTimestamp,
     /// Writes to the embedded history that failed.
     StorageErrors,
+    /// Damaged files of the embedded history that were set aside.
+    StorageSetAside,
+    /// Minutes that were forgotten because they could not be written for too long.
+    StorageForgotten,
+    /// Whether the counts that are shown are not kept yet.
+    StorageUncommitted,
+    /// The size of the embedded history.
+    StorageSize,
 }
 
 impl Metric {
     /// Every metric, in the order in which the reference lists them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::ProbeAttempts,
         Self::ProbeSuccesses,
         Self::ProbeFailures,
@@ -71,6 +79,10 @@ impl Metric {
         Self::ConfigReloadSuccessful,
         Self::ConfigReloadSuccessTimestamp,
         Self::StorageErrors,
+        Self::StorageSetAside,
+        Self::StorageForgotten,
+        Self::StorageUncommitted,
+        Self::StorageSize,
     ];
 
     /// The full name, with the suffix that Prometheus stores (`_total` for counters).
@@ -96,6 +108,10 @@ impl Metric {
             Self::ConfigReloadSuccessful => "burndown_config_last_reload_successful",
             Self::ConfigReloadSuccessTimestamp => "burndown_config_last_reload_success_timestamp_seconds",
             Self::StorageErrors => "burndown_storage_errors_total",
+            Self::StorageSetAside => "burndown_storage_set_aside_total",
+            Self::StorageForgotten => "burndown_storage_forgotten_minutes_total",
+            Self::StorageUncommitted => "burndown_storage_uncommitted",
+            Self::StorageSize => "burndown_storage_size_bytes",
         }
     }
 
@@ -122,6 +138,12 @@ impl Metric {
             Self::ConfigReloadSuccessful => "Whether the last reload of the SLO files succeeded (1) or failed (0)",
             Self::ConfigReloadSuccessTimestamp => "Unix time of the last successful load of the SLO files",
             Self::StorageErrors => "Writes to the embedded history that failed",
+            Self::StorageSetAside => "Damaged files of the embedded history that were set aside",
+            Self::StorageForgotten => "Minutes of a probe that were forgotten because the disk failed for too long",
+            Self::StorageUncommitted => {
+                "Whether the counts shown are not in the embedded history yet, because the disk fails (1)"
+            }
+            Self::StorageSize => "Size of the files of the embedded history in bytes",
         }
     }
 }
@@ -158,6 +180,8 @@ pub mod label {
     pub const DESCRIPTION: &str = "description";
     /// The name of an alert, set by Prometheus.
     pub const ALERTNAME: &str = "alertname";
+    /// Whether an alert waits or fires, set by Prometheus.
+    pub const ALERTSTATE: &str = "alertstate";
     /// The upper bound of a histogram bucket.
     pub const LE: &str = "le";
     /// The scrape job of a series, set by Prometheus.
@@ -168,6 +192,12 @@ pub mod label {
     /// Labels that the rules set themselves, and that a file may therefore neither set nor group by.
     pub const RESERVED: [&str; 7] = [SERVICE, SLO, SEVERITY, LONG_WINDOW, SHORT_WINDOW, ALERTNAME, LE];
 }
+
+/// The series that Prometheus writes of every alert that waits or fires.
+pub const ALERTS: &str = "ALERTS";
+
+/// What the name of every error ratio begins with; its window follows.
+pub const ERROR_RATIO: &str = "slo:sli_error:ratio_rate";
 
 /// A recorded series, as the generated rules write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -210,6 +240,12 @@ pub enum Record {
     ObservedSeconds,
     /// Observed time over expected time.
     Coverage,
+    /// The burn rate above which a pair alerts; one for each pair, by its windows and severity.
+    BurnRateThreshold,
+    /// The gate closes at or below this much budget, in seconds.
+    GateCloseAt,
+    /// A closed gate opens at this much budget, in seconds.
+    GateResumeAt,
     /// State of the gate's latch.
     GateLatch,
     /// The gate's answer.
@@ -220,7 +256,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 20] = [
+    pub const FIXED: [Self; 23] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -238,6 +274,9 @@ impl Record {
         Self::ObservedAt,
         Self::ObservedSeconds,
         Self::Coverage,
+        Self::BurnRateThreshold,
+        Self::GateCloseAt,
+        Self::GateResumeAt,
         Self::GateLatch,
         Self::GateOpen,
         Self::Info,
@@ -254,7 +293,7 @@ impl Record {
             Self::TotalIncrease5m => "slo:sli_total:increase5m".to_owned(),
             Self::BadIncrease5m => "slo:sli_bad:increase5m".to_owned(),
             Self::BadSum(window) => format!("slo:sli_bad:sum{window}"),
-            Self::ErrorRatio(window) => format!("slo:sli_error:ratio_rate{window}"),
+            Self::ErrorRatio(window) => format!("{ERROR_RATIO}{window}"),
             Self::Objective => "slo:objective:ratio".to_owned(),
             Self::ErrorBudgetRatio => "slo:error_budget:ratio".to_owned(),
             Self::PeriodDays => "slo:time_period:days".to_owned(),
@@ -266,6 +305,9 @@ impl Record {
             Self::ObservedAt => "slo:sli_observed:timestamp_seconds".to_owned(),
             Self::ObservedSeconds => "slo:sli_observed:seconds".to_owned(),
             Self::Coverage => "slo:coverage:ratio".to_owned(),
+            Self::BurnRateThreshold => "slo:burn_rate_threshold:ratio".to_owned(),
+            Self::GateCloseAt => "slo:deploy_gate_close_at:seconds".to_owned(),
+            Self::GateResumeAt => "slo:deploy_gate_resume_at:seconds".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),
             Self::Info => "slo_info".to_owned(),

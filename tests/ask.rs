@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use serde_json::Value;
 
 use crate::support::burndown::{self, Finished};
 use crate::support::listener::{Listener, Reply};
+use crate::support::port;
+use crate::support::process::Process;
 use crate::support::prometheus::Prometheus;
+use crate::support::target::Authority;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -198,6 +202,49 @@ fn what_is_no_prometheus_is_said_and_ends_with_2() {
     pin("live-unreachable", &check(FILE, "http://127.0.0.1:1", &[]));
     pin("live-password", &check(FILE, "http://me:hunter2@127.0.0.1:1/", &[]));
     pin("live-no-token", &check(FILE, "http://127.0.0.1:1", &["--prometheus.token-env", "NO_SUCH_TOKEN"]));
+}
+
+/// A Prometheus behind TLS, with a certificate for `localhost`, and the address of its API.
+fn behind_tls(directory: &Path, authority: &Authority) -> (Process, String) {
+    let identity = authority.issue("localhost", 2090);
+    let (chain, key) = identity.pem();
+    fs::write(directory.join("chain.pem"), chain).expect("the chain");
+    fs::write(directory.join("key.pem"), key).expect("the key");
+    fs::write(directory.join("web.yml"), "tls_server_config: {cert_file: chain.pem, key_file: key.pem}\n")
+        .expect("a file");
+    fs::write(directory.join("prometheus.yml"), "").expect("a file");
+    let address = port::free();
+    let mut command = Command::new("prometheus");
+    command
+        .current_dir(directory)
+        .args(["--config.file=prometheus.yml", "--web.config.file=web.yml", "--storage.tsdb.path=data"])
+        .arg(format!("--web.listen-address={address}"));
+    let mut process = Process::start(&mut command, "the Debian package prometheus");
+    process.wait_for_line("Prometheus is ready", SOON, |line| line.contains("ready to receive").then_some(()));
+    (process, format!("https://localhost:{}", address.port()))
+}
+
+#[test]
+fn a_certificate_is_trusted_if_the_ca_file_says_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let authority = Authority::new();
+    let (_process, url) = behind_tls(directory.path(), &authority);
+    let trusting = |name: &str, content: &str| {
+        let file = directory.path().join(name);
+        fs::write(&file, content).expect("the file");
+        check(FILE, &url, &["--prometheus.ca-file", &file.display().to_string()])
+    };
+    // It answers: nothing has the SLO's series yet, which is a warning.
+    let trusted = trusting("ca.pem", &authority.pem());
+    assert_eq!(trusted.code, Some(0), "{}{}", trusted.stdout, trusted.stderr);
+    assert!(trusted.stdout.contains("no series matches"), "{}", trusted.stdout);
+    for distrusting in [check(FILE, &url, &[]), trusting("other.pem", &Authority::new().pem())] {
+        assert_eq!(distrusting.code, Some(2), "{}{}", distrusting.stdout, distrusting.stderr);
+        assert!(distrusting.stderr.contains("certificate"), "{}", distrusting.stderr);
+    }
+    let empty = trusting("empty.pem", "no certificate");
+    assert_eq!(empty.code, Some(2), "{}", empty.stderr);
+    assert!(empty.stderr.contains("empty.pem"), "{}", empty.stderr);
 }
 
 #[test]

@@ -383,12 +383,93 @@ fn probes() {
             ("command-env-name", "run: [order, one]", "run: [order, one], env: {A-B: x}"),
         ],
     );
+    captures();
+    expectations();
     let unused = damaged(GOOD, "  - {name: orders, objective: 99, sli: {probe: order}}\n", "");
     let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(0), "a warning is no error");
     pin("unused-probe", &shown(&output));
     let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(1), "unless asked to be");
+}
+
+/// An expectation of every kind, each damaged in one way.
+fn expectations() {
+    let good = damaged(
+        GOOD,
+        "expect: {status: [200], within: 2s}",
+        "expect: {status: [200], version: [1.1, 2], tls: true, within: 2s, headers: {Age: {below: 10}, \
+         Content-Type: {matches: '^text/'}}, body: {contains: [a, b], not_matches: err}, json: {/a: {equals: b}}}",
+    );
+    let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
+    pin_damage(
+        &good,
+        &[
+            ("expect-version", "[1.1, 2]", "[1.1, 3]"),
+            ("expect-tls", "tls: true", "tls: maybe"),
+            ("expect-header-name", "Age:", "A ge:"),
+            ("expect-header-text", "{matches: '^text/'}", "text/html"),
+            ("expect-rule-typo", "{below: 10}", "{belov: 10}"),
+            ("expect-bound", "below: 10", "below: ten"),
+            ("expect-regex", "not_matches: err", "not_matches: '(?=err)'"),
+            ("expect-empty-regex", "not_matches: err", "not_matches: ''"),
+            ("expect-huge-regex", "not_matches: err", "not_matches: '\\w{1000}{1000}'"),
+            ("expect-empty-text", "[a, b]", "[a, '']"),
+            ("expect-no-rule", "{contains: [a, b], not_matches: err}", "{}"),
+            ("expect-no-value-rule", "{equals: b}", "{}"),
+            ("expect-pointer", "/a: {equals: b}", "a.b: {equals: b}"),
+            ("expect-pointer-tilde", "/a: {equals: b}", "/a~: {equals: b}"),
+            ("expect-absent", "{equals: b}", "{present: false, equals: b}"),
+        ],
+    );
+}
+
+/// Steps that capture something, each damaged in one way.
+fn captures() {
+    let step = "{name: order, run: [order, one]}";
+    let good = damaged(
+        GOOD,
+        step,
+        "{name: order, run: [order, one], capture: {id: {regex: 'id=(.+)'}, token: {json: /token}}}
+        - {name: look, http: {url: 'https://shop.example.com/orders/${id}', headers: {Authorization: 'Bearer ${token}'}}}",
+    );
+    let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
+    pin_damage(
+        &good,
+        &[
+            ("capture-unknown", "orders/${id}", "orders/${ib}"),
+            ("capture-too-early", "[order, one]", "[order, '${id}']"),
+            ("capture-not-closed", "orders/${id}", "orders/${id"),
+            ("capture-in-journey-env", "      steps:", "      env: {A: '${id}'}\n      steps:"),
+            ("capture-in-host", "shop.example.com/orders/${id}", "${id}.example.com/"),
+            (
+                "capture-in-host-header",
+                "{Authorization: 'Bearer ${token}'}",
+                "{Host: '${id}', Authorization: 'Bearer ${token}'}",
+            ),
+            ("capture-in-port", "shop.example.com/orders/${id}", "shop.example.com:${id}/"),
+            ("capture-in-fragment", "orders/${id}", "orders#${id}"),
+            ("capture-climbs-out", "orders/${id}", "orders/${id}/.."),
+            ("capture-in-program", "{name: cancel, run: [order, cancel]}", "{name: cancel, run: ['${id}']}"),
+            ("capture-two-groups", "'id=(.+)'", "'(id)=(.+)'"),
+            ("capture-bad-regex", "'id=(.+)'", "'id=(.+'"),
+            ("capture-bad-pointer", "/token", "$.token.value"),
+            ("capture-header-of-a-command", "{json: /token}", "{header: X-Token}"),
+            ("capture-two-sources", "{json: /token}", "{json: /token, header: X-Token}"),
+            ("capture-nothing", "{json: /token}", "{}"),
+            ("capture-run-dir", "token: {json: /token}", "run_dir: {json: /token}"),
+            ("capture-name", "token: {json: /token}", "a token: {json: /token}"),
+            ("capture-twice", "name: look, ", "name: look, capture: {id: {json: /id}}, "),
+            ("capture-secret-header", "'Bearer ${token}'", "'Bearer $${token}'"),
+            ("capture-header-value", "'Bearer ${token}'", "\"Bearer\\n${token}\""),
+        ],
+    );
+    let unused = damaged(&good, "orders/${id}", "orders");
+    let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "a warning is no error");
+    pin("capture-unused", &shown(&output));
 }
 
 #[test]
@@ -555,6 +636,11 @@ fn rules_gate_and_calendar() {
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
             ("hours-upside-down", "service: shop", &hours.replace("17:00", "08:00")),
+            (
+                "hours-holiday",
+                "service: shop",
+                &hours.replace("{days", "{holidays: [2026-12-25, 26.12.2026, 2026-02-30], days"),
+            ),
             ("hours-zone", "service: shop", &hours.replace("Dublin", "Dublinn")),
         ],
     );

@@ -1,6 +1,7 @@
 //! `burndown serve`: verdicts over real sockets and commands, schedules with time paused, and the program.
 
 mod dns;
+mod expect;
 mod grpc;
 mod http;
 mod icmp;

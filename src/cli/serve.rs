@@ -1,8 +1,10 @@
 //! `burndown serve`.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -10,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::logging::LogArguments;
 use super::signals::Signals;
 use super::{Exit, load};
+use crate::history::{FileError, Storage};
 use crate::probe::{Grace, Prober, ProberError};
 use crate::serve::{Daemon, Options, StartError};
 use crate::spec::model::Fleet;
@@ -30,6 +33,10 @@ pub(super) struct Arguments {
     /// Where this prober runs, as the label `location` of every series.
     #[arg(long, value_name = "NAME")]
     location: Option<Name>,
+    /// Where to keep what is counted, so that counters and budgets survive a restart; `none` keeps nothing. Without it:
+    /// `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/burndown`, else `~/.local/state/burndown`.
+    #[arg(long = "storage.path", value_name = "DIR|none")]
+    storage: Option<PathBuf>,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -43,6 +50,10 @@ enum ServeError {
     Signals(io::Error),
     #[error(transparent)]
     Prober(#[from] ProberError),
+    #[error("there is no usual place for the history: say where with `--storage.path DIR`, or `--storage.path none`")]
+    NoPlace,
+    #[error(transparent)]
+    Storage(#[from] FileError),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -72,12 +83,36 @@ fn failed(error: &ServeError) -> Exit {
     Exit::Usage
 }
 
+/// The history of a service, if there is to be one.
+fn storage(fleet: &Fleet, path: Option<&Path>) -> Result<Option<Arc<Storage>>, ServeError> {
+    let path = match path {
+        Some(path) if path == Path::new("none") => return Ok(None),
+        Some(path) => path.to_owned(),
+        None => usual_place(|name| std::env::var_os(name)).ok_or(ServeError::NoPlace)?,
+    };
+    let storage = Storage::open(&path, fleet)?;
+    tracing::info!(path = %path.display(), "keeping the history");
+    Ok(Some(Arc::new(storage)))
+}
+
+/// Where systemd says that a service keeps its state, or else the XDG base directory specification. Neither is used
+/// unless it is an absolute path.
+fn usual_place(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // With several directories in it, systemd separates them by colons.
+    let first = |path: PathBuf| path.to_str().and_then(|text| text.split(':').next().map(PathBuf::from));
+    let of_unit = absolute("STATE_DIRECTORY").and_then(first);
+    let of_user = || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    of_unit.or_else(|| Some(of_user()?.join("burndown")))
+}
+
 /// Serves until the first signal, then stops gracefully; a second signal ends it at once.
 async fn serve(fleet: &Fleet, arguments: &Arguments) -> Result<Exit, ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let options = Options {
         listen: arguments.listen.clone(),
         location: arguments.location.clone(),
+        storage: storage(fleet, arguments.storage.as_deref())?,
         recorders: Vec::new(),
         board: None,
     };
@@ -93,5 +128,25 @@ async fn serve(fleet: &Fleet, arguments: &Arguments) -> Result<Exit, ServeError>
             tracing::warn!(signal, "stopped at once");
             Ok(Exit::Failure)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_place_is_that_of_the_unit_or_the_user() {
+        let place = |set: &[(&str, &str)]| {
+            let of = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+            usual_place(of).map(|path| path.display().to_string())
+        };
+        let place = |set: &[(&str, &str)]| place(set).unwrap_or_default();
+        let home = ("HOME", "/users/ann");
+        assert_eq!(place(&[("STATE_DIRECTORY", "/var/lib/burndown:/var/lib/other"), home]), "/var/lib/burndown");
+        assert_eq!(place(&[("XDG_STATE_HOME", "/state"), home]), "/state/burndown");
+        assert_eq!(place(&[("XDG_STATE_HOME", "state"), home]), "/users/ann/.local/state/burndown");
+        assert_eq!(place(&[("HOME", "")]), "");
+        assert_eq!(place(&[]), "");
     }
 }

@@ -96,8 +96,6 @@ codes! {
     InvalidUrl = "invalid-url", Error;
     /// A conversation of which a step cannot be done, or an answer that cannot come.
     InvalidExchange = "invalid-exchange", Error;
-    /// A regular expression that cannot be read.
-    InvalidPattern = "invalid-pattern", Error;
     /// A host, or a host with its port, that cannot be probed.
     InvalidTarget = "invalid-target", Error;
     /// A request header that cannot be sent.
@@ -110,6 +108,16 @@ codes! {
     InvalidStatus = "invalid-status", Error;
     /// A command, or a variable of its environment, that cannot be run or set.
     InvalidCommand = "invalid-command", Error;
+    /// An expectation that no answer could meet, or that says nothing.
+    InvalidExpectation = "invalid-expectation", Error;
+    /// A regular expression that cannot be compiled, or a JSON pointer that is none.
+    InvalidPattern = "invalid-pattern", Error;
+    /// A capture that could never hold anything, or stands where a captured value must not decide.
+    InvalidCapture = "invalid-capture", Error;
+    /// `${…}` that names nothing which is known at its place.
+    UnknownCapture = "unknown-capture", Error;
+    /// A capture that no later step uses.
+    UnusedCapture = "unused-capture", Warning;
     /// An SLI that names a probe which its service does not have.
     UnknownProbe = "unknown-probe", Error;
     /// PromQL that Prometheus would refuse, or that is not of the wanted kind.

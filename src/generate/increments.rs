@@ -37,16 +37,16 @@ impl Counter<'_> {
         let grown = grown.join(Operator::GreaterOrEqual, Expr::from(Decimal::ZERO));
         // A counter that fell was reset and counts from zero, after what scrapes saw of it before it fell.
         let seen = self.highest().join(Operator::Subtract, self.before(self.series));
-        let reset = self.now().join(Operator::Add, call("clamp_min", [seen, Expr::from(Decimal::ZERO)]));
+        let reset = self.fresh().join(Operator::Add, call("clamp_min", [seen, Expr::from(Decimal::ZERO)]));
         // So was one that is lower than before a gap that was longer than the look-back.
-        let back = self.now().join(Operator::Less, self.remembered());
+        let back = self.fresh().join(Operator::Less, self.remembered());
         self.with_births(grown.join(Operator::Or, reset).join(Operator::Or, back))
     }
 
     /// A `code="500"` child is born at its first failure; it counts from zero if its target was known.
     fn with_births(&self, increments: Expr) -> Expr {
         let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
-        let born = self.now().join(Operator::Unless, self.remembered());
+        let born = self.fresh().join(Operator::Unless, self.remembered());
         match self.first_sample {
             FirstSample::Ignore => increments,
             FirstSample::Count => {
@@ -61,6 +61,12 @@ impl Counter<'_> {
         last_over(Series::new(self.series.to_string()).ago(self.timing.delay), self.timing.lookback)
     }
 
+    /// The same, if it was scraped since one evaluation before that: a counter cannot have fallen, come back or been
+    /// born without a new sample, and looking at the new ones alone costs a fraction of the look-back.
+    fn fresh(&self) -> Expr {
+        self.lately("last_over_time")
+    }
+
     /// One evaluation before that.
     fn before(&self, selector: &Selector) -> Expr {
         last_over(Series::new(selector.to_string()).ago(self.earlier()), self.timing.lookback)
@@ -68,8 +74,13 @@ impl Counter<'_> {
 
     /// The highest value between the two.
     fn highest(&self) -> Expr {
+        self.lately("max_over_time")
+    }
+
+    /// What a function makes of the samples since one evaluation earlier.
+    fn lately(&self, function: &'static str) -> Expr {
         let series = Series::new(self.series.to_string()).ago(self.timing.delay);
-        call("max_over_time", [series.window(self.timing.interval).into()])
+        call(function, [series.window(self.timing.interval).into()])
     }
 
     /// Some time within the half hour before that.
@@ -112,11 +123,13 @@ impl NativeCounter<'_> {
         self.or_anew(difference.join(Operator::And, grown), &self.below())
     }
 
-    /// A histogram that was reset counts from zero, and so does one that is born on a known target.
+    /// A histogram that was reset counts from zero, after what scrapes saw of it before; so does one that is born on a
+    /// known target.
     fn or_anew(&self, grown: Expr, counted: &Expr) -> Expr {
         let now = || self.now(counted.clone());
         let target = [label::JOB.to_owned(), label::INSTANCE.to_owned()];
-        let reset = now().join(Operator::And, self.before(self.count()));
+        let seen = self.highest(counted.clone()).join(Operator::Subtract, self.before(counted.clone()));
+        let reset = now().join(Operator::Add, call("clamp_min", [seen, Expr::from(Decimal::ZERO)]));
         let remembered = last_of(self.count(), REMEMBERED, REMEMBERED_STEP, self.earlier());
         let born = now().join(Operator::Unless, remembered).join_on(Operator::And, &target, self.before(self.count()));
         grown.join(Operator::Or, reset).join(Operator::Or, born)
@@ -151,6 +164,15 @@ impl NativeCounter<'_> {
     fn lately(&self, counted: Expr, offset: Duration) -> Expr {
         let step = self.timing.interval;
         last_of(counted, self.timing.lookback.max(step), step, offset)
+    }
+
+    /// The highest value between the two, as far as steps of a quarter of an evaluation see it.
+    fn highest(&self, counted: Expr) -> Expr {
+        let range = self.timing.interval;
+        let step = Duration::from_millis(range.as_millis().div_ceil(4));
+        let highest =
+            call("max_over_time", [Expr::Subquery { inner: Box::new(counted), range, step, offset: Duration::ZERO }]);
+        last_of(highest, range, range, self.timing.delay)
     }
 
     fn earlier(&self) -> Duration {

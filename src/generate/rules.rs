@@ -9,11 +9,11 @@ use rust_decimal::Decimal;
 
 use super::yaml::{Group, Recording, Rule, RuleFile};
 use super::{alerts, events};
-use crate::names::{Record, label};
+use crate::names::{Alert, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, sum_by, sum_over};
-use crate::slo::SloPlan;
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{SLICE, Tier};
+use crate::slo::{SloPlan, alerting};
 use crate::spec::model::{Budgeting, OnUnknown, Sli};
 use crate::units::{Duration, Name};
 
@@ -237,8 +237,27 @@ impl Rules<'_> {
         let remaining: Expr = self.series(Record::RemainingSeconds).into();
         let share = remaining.join(Operator::Divide, Expr::from(plan.budget_seconds));
         list.push(self.record(Record::RemainingRatio, share));
+        list.push(constant(Record::GateCloseAt, plan.close_at));
+        list.push(constant(Record::GateResumeAt, plan.resume_at));
         list.push(self.gate_latch());
         list.push(self.gate_answer());
+        list.extend(self.burn_rate_thresholds());
+    }
+
+    /// What each pair that alerts is held against, for people who look at its burn rate.
+    fn burn_rate_thresholds(&self) -> impl Iterator<Item = Recording> {
+        let pairs = [Tier::Fast, Tier::Slow].into_iter().flat_map(|tier| self.plan.pairs_in(tier));
+        pairs.filter_map(|pair| {
+            let alert = alerting::resolve(&self.plan.slo, Alert::ErrorBudgetBurn, pair.severity, Duration::ZERO)?;
+            let factor = call("vector", [Expr::from(pair.factor.round_dp(10))]);
+            let mut recording = self.record(Record::BurnRateThreshold, factor);
+            recording.labels.extend([
+                (label::SEVERITY.to_owned(), alert.severity_label.to_owned()),
+                (label::LONG_WINDOW.to_owned(), pair.long.to_string()),
+                (label::SHORT_WINDOW.to_owned(), pair.short.to_string()),
+            ]);
+            Some(recording)
+        })
     }
 
     /// Metadata lives here alone.

@@ -63,7 +63,7 @@ impl Memory {
 }
 
 impl History for Memory {
-    fn slice(&self) -> Duration {
+    fn slice(&self, _key: &SloKey) -> Duration {
         Duration::from_secs(self.step.unsigned_abs())
     }
 
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn slices_have_whole_seconds() {
-        let length = |millis| Memory::new(Duration::from_millis(millis), Duration::from_hours(1)).slice();
+        let length = |millis| Memory::new(Duration::from_millis(millis), Duration::from_hours(1)).slice(&key("a"));
         assert_eq!(length(0), Duration::from_secs(1));
         assert_eq!(length(1_500), Duration::from_secs(2));
         assert_eq!(length(60_000), Duration::from_mins(1));

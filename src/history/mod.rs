@@ -4,6 +4,8 @@
 //! History never decides anything: it has no objective, and a slice in which nothing ran is missing, which is
 //! something other than a slice without bad events.
 
+mod counts;
+mod embedded;
 mod memory;
 mod recording;
 
@@ -12,10 +14,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::probe::ProbeKey;
 use crate::probe::outcome::Reason;
 use crate::slo::budget;
+use crate::spec::model::Slo;
 use crate::units::{Duration, Name};
 
+pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
+pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Storage, SystemClock};
 pub use memory::Memory;
 pub use recording::Recording;
 
@@ -26,6 +32,14 @@ pub struct SloKey {
     pub service: Name,
     /// The SLO.
     pub slo: Name,
+}
+
+impl SloKey {
+    /// The key of an SLO.
+    #[must_use]
+    pub fn of(slo: &Slo) -> Self {
+        Self { service: slo.service.clone(), slo: slo.name.clone() }
+    }
 }
 
 impl fmt::Display for SloKey {
@@ -58,15 +72,42 @@ pub enum HistoryError {
     /// The place where it is kept does not answer, with the reason.
     #[error("the history cannot be read: {0}")]
     Unavailable(String),
+    /// The events of this SLO are counted elsewhere.
+    #[error("{0} is no SLO of a probe, so its events are not kept here")]
+    NotKept(SloKey),
 }
 
 /// The slices of one SLO, in order of time, or why there are none.
 pub type Slices<'a> = Pin<Box<dyn Future<Output = Result<Vec<Slice>, HistoryError>> + Send + 'a>>;
 
+/// How an embedded history fares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageState {
+    /// Writes that failed.
+    pub errors: u64,
+    /// Damaged files that were set aside.
+    pub set_aside: u64,
+    /// Minutes of a probe that were forgotten because they could not be written for too long.
+    pub forgotten: u64,
+    /// Whether counts are shown that are not kept yet.
+    pub uncommitted: bool,
+    /// The size of its files in bytes.
+    pub bytes: u64,
+}
+
+/// Shows counts only once they are kept, so that nothing that was seen can be lost.
+pub trait Committed: Send + Sync {
+    /// Takes the counts of a probe as they are kept now or, while nothing can be kept, as they are.
+    fn show(&self, probe: &ProbeKey, counts: Counts);
+
+    /// Takes the state of the history, at each change.
+    fn storage(&self, state: StorageState);
+}
+
 /// Where slices are kept.
 pub trait History: Send + Sync {
-    /// The length of every slice.
-    fn slice(&self) -> Duration;
+    /// The length of every slice of `key`.
+    fn slice(&self, key: &SloKey) -> Duration;
 
     /// The slices of `key` that end in (`after`, `until`], both in seconds of Unix time, in order of time.
     ///

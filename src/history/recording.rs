@@ -23,7 +23,7 @@ impl Recording {
         for slo in fleet.services.values().flat_map(|service| service.slos.values()) {
             if let Sli::Probe { probe, .. } = &slo.sli {
                 let probe = ProbeKey { service: slo.service.clone(), probe: probe.clone() };
-                let slo = SloKey { service: slo.service.clone(), slo: slo.name.clone() };
+                let slo = SloKey::of(slo);
                 slos.entry(probe).or_default().push(slo);
             }
         }

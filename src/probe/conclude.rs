@@ -47,7 +47,8 @@ impl Limits {
             Ok(Err(fault)) => fault.into(),
             Err(_) => with_note(timed_out(last, self.timeout), progress.note).into(),
         };
-        Outcome { verdict, duration, phases, tls_not_after: progress.tls_not_after, steps: Vec::new() }
+        let excerpt = progress.excerpt.filter(|_| verdict != Verdict::Success);
+        Outcome { duration, phases, tls_not_after: progress.tls_not_after, excerpt, ..Outcome::of(verdict) }
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::excerpt::Excerpt;
+
 /// Where in a run time was spent or a failure happened, in the order of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -63,7 +65,7 @@ pub enum Reason {
     Resolve,
     /// No connection: refused, reset or unreachable.
     Connect,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed, or TLS was used or not used against what is expected.
     Tls,
     /// No credentials could be had: the server that gives out tokens failed or refused.
     Auth,
@@ -73,6 +75,8 @@ pub enum Reason {
     Redirect,
     /// The answer's status is not among the expected.
     Status,
+    /// The version of HTTP is not among the expected.
+    HttpVersion,
     /// A header is not as expected.
     Header,
     /// The body is not as expected.
@@ -95,11 +99,13 @@ pub enum Reason {
     ExitCode,
     /// A command was ended by a signal.
     Signal,
+    /// What a later step needs was not in an answer or output, or cannot stand where the file wants it.
+    Capture,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -107,6 +113,7 @@ impl Reason {
         Self::Timeout,
         Self::Redirect,
         Self::Status,
+        Self::HttpVersion,
         Self::Header,
         Self::Body,
         Self::BodyTooLarge,
@@ -118,6 +125,7 @@ impl Reason {
         Self::NotServing,
         Self::ExitCode,
         Self::Signal,
+        Self::Capture,
     ];
 
     /// The value of the label `reason`.
@@ -131,6 +139,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Redirect => "redirect",
             Self::Status => "status",
+            Self::HttpVersion => "http_version",
             Self::Header => "header",
             Self::Body => "body",
             Self::BodyTooLarge => "body_too_large",
@@ -142,6 +151,7 @@ impl Reason {
             Self::NotServing => "not_serving",
             Self::ExitCode => "exit_code",
             Self::Signal => "signal",
+            Self::Capture => "capture",
         }
     }
 }
@@ -203,6 +213,24 @@ pub struct Outcome {
     pub tls_not_after: Option<i64>,
     /// The steps of a journey, in order; empty for every other kind.
     pub steps: Vec<StepOutcome>,
+    /// What the target said where it failed an expectation of its body, or a command where it failed, if that was
+    /// asked for. It belongs where somebody asks for it, never in a log.
+    pub excerpt: Option<Excerpt>,
+}
+
+impl Outcome {
+    /// A run or step of this verdict that took no time and found nothing else.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            duration: Duration::ZERO,
+            phases: Phases::default(),
+            tls_not_after: None,
+            steps: Vec::new(),
+            excerpt: None,
+        }
+    }
 }
 
 /// What became of one step of a journey.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::excerpt::Excerpt;
 use super::outcome::{Phase, Phases, Reason, SkipReason, Verdict};
 use crate::units;
 
@@ -38,6 +39,8 @@ pub(super) struct Progress {
     phases: Phases,
     current: Option<(Phase, Instant)>,
     first_byte: FirstByte,
+    /// What the target said where it failed an expectation.
+    pub(super) excerpt: Option<Excerpt>,
     /// What the run is waiting for, for the detail of one that hits its wall; holds no secret.
     pub(super) note: Option<String>,
     /// When the earliest certificate of the presented chain expires, in seconds of Unix time.

@@ -1,5 +1,6 @@
 //! What every protocol needs to reach its target: names, connections and TLS handshakes.
 
+use rustls::RootCertStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -25,6 +26,15 @@ pub(super) struct Reach {
 }
 
 impl Reach {
+    /// Trusts `roots` where nothing else is said, and looks names up as this machine does.
+    ///
+    /// # Errors
+    ///
+    /// The cryptography lacks a protocol version.
+    pub(super) fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
+        Ok(Self { tls: Handshaker::new(roots)?, resolver: Resolver::system(), tokens: Tokens::default() })
+    }
+
     /// An open connection, with the phases `resolve` and `connect` on the way.
     ///
     /// # Errors

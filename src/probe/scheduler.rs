@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::outcome::{Outcome, Phases, SkipReason, Verdict};
+use super::outcome::{Outcome, SkipReason, Verdict};
 use super::schedule::{Epoch, Schedule, unix_ms};
 use super::{ProbeKey, Prober, Recorder};
 use crate::spec::model::{Fleet, Probe};
@@ -147,13 +147,7 @@ impl Task {
     }
 
     fn skip(&self, reason: SkipReason, detail: &str) {
-        let outcome = Outcome {
-            verdict: Verdict::Skipped { reason, detail: detail.to_owned() },
-            duration: Duration::ZERO,
-            phases: Phases::default(),
-            tls_not_after: None,
-            steps: Vec::new(),
-        };
+        let outcome = Outcome::of(Verdict::Skipped { reason, detail: detail.to_owned() });
         self.recorder.record(&self.key, &outcome, unix_ms());
     }
 }

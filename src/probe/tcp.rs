@@ -1,6 +1,7 @@
 //! TCP: a connection, and what is said over it line by line, in plain text or TLS or both in turn.
 //!
-//! What a target says may hold what was captured or sent in secret, so nothing of it is ever shown.
+//! What a target says may hold what was captured or sent in secret, so no detail shows it, only an excerpt that
+//! somebody has to ask for.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +9,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::conclude::Limits;
+use super::excerpt::Excerpt;
 use super::net;
 use super::outcome::{Outcome, Phase, Reason};
 use super::progress::{Fault, Progress};
 use super::reach::{Reach, Wire, secure};
 use super::secret;
 use super::tls::{Alpn, Client};
-use crate::spec::model::{Capture, Expected, Piece, TcpProbe, TlsSettings, Turn};
+use crate::spec::model::{Expected, Group, SendPiece, TcpProbe, TlsSettings, Turn};
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 4096;
@@ -73,7 +75,7 @@ enum Act<'a> {
 /// A piece of what is sent.
 enum Word<'a> {
     Known(Vec<u8>),
-    Captured(&'a Capture),
+    Captured(&'a Group),
 }
 
 /// Reads what this machine has to read, before the first phase: none of it is the target's doing.
@@ -92,9 +94,9 @@ async fn prepare<'a>(reach: &Reach, probe: &'a TcpProbe) -> Result<Script<'a>, F
                 let mut words = Vec::with_capacity(pieces.len());
                 for piece in pieces {
                     words.push(match piece {
-                        Piece::Text(text) => Word::Known(text.clone().into_bytes()),
-                        Piece::Secret(source) => Word::Known(secret::read(source).await?.into_bytes()),
-                        Piece::Capture(capture) => Word::Captured(capture),
+                        SendPiece::Text(text) => Word::Known(text.clone().into_bytes()),
+                        SendPiece::Secret(source) => Word::Known(secret::read(source).await?.into_bytes()),
+                        SendPiece::Group(capture) => Word::Captured(capture),
                     });
                 }
                 Act::Send(words)
@@ -113,11 +115,11 @@ struct Captures {
 }
 
 impl Captures {
-    fn get(&self, capture: &Capture) -> &[u8] {
+    fn get(&self, capture: &Group) -> &[u8] {
         // A group that took no part in its match is empty, as in every language with such patterns.
         let found = match capture {
-            Capture::Number(number) => self.last.get(*number),
-            Capture::Name(name) => self.by_name.get(name),
+            Group::Number(number) => self.last.get(*number),
+            Group::Name(name) => self.by_name.get(name),
         };
         found.map(Vec::as_slice).unwrap_or_default()
     }
@@ -144,6 +146,7 @@ impl Conversation {
             progress.note = Some(waiting(step, expected, others));
             if expected.lines {
                 while let Some(line) = self.take_line() {
+                    progress.excerpt = Some(Excerpt::around(&line, 0, 0));
                     if self.judge(&line, expected, step)?.is_some() {
                         return Ok(());
                     }
@@ -152,6 +155,7 @@ impl Conversation {
                 }
             } else {
                 let unread = std::mem::take(&mut self.unread);
+                progress.excerpt = Some(Excerpt::around(&unread, 0, 0)).filter(|_| !unread.is_empty());
                 match self.judge(&unread, expected, step)? {
                     Some(end) => {
                         self.unread = unread.get(end..).unwrap_or_default().to_vec();

@@ -8,6 +8,7 @@ use super::board::Board;
 use super::metrics::Metrics;
 use super::routes::App;
 use super::server::Server;
+use crate::history::Storage;
 use crate::probe::{Grace, Prober, Recorder, Scheduler, StateLog};
 use crate::spec::model::Fleet;
 use crate::units::Name;
@@ -19,7 +20,10 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// The label `location` of every series.
     pub location: Option<Name>,
-    /// Who takes every finished run, besides metrics and log.
+    /// The history that counts every run, and whose counts the metrics go on from and show once they are kept. Without
+    /// one, the metrics count from 0.
+    pub storage: Option<Arc<Storage>>,
+    /// Who takes every finished run, besides metrics, log and history.
     pub recorders: Vec<Arc<dyn Recorder>>,
     /// The board to show, where somebody keeps a history.
     pub board: Option<Board>,
@@ -43,6 +47,7 @@ pub enum StartError {
 pub struct Daemon {
     server: Server,
     scheduler: Scheduler,
+    storage: Option<Arc<Storage>>,
     app: Arc<App>,
 }
 
@@ -54,6 +59,9 @@ impl Daemon {
     /// [`StartError::Listen`] when an address cannot be bound; then no probe has run.
     pub async fn start(fleet: &Fleet, prober: Prober, options: Options) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(fleet, options.location.as_ref()));
+        if let Some(storage) = &options.storage {
+            storage.show_to(Arc::clone(&metrics) as _);
+        }
         let probes = fleet.services.values().map(|service| service.probes.len()).sum();
         let app = Arc::new(App::new(Arc::clone(&metrics), probes, options.board));
         let server = Server::start(&options.listen, &app)
@@ -62,12 +70,16 @@ impl Daemon {
         for address in server.addresses() {
             tracing::info!(%address, "listening on http://{address}/");
         }
-        let mut recorders: Vec<Arc<dyn Recorder>> = vec![metrics, Arc::new(StateLog::default())];
+        let counting: Arc<dyn Recorder> = match &options.storage {
+            Some(storage) => Arc::clone(storage) as _,
+            None => metrics,
+        };
+        let mut recorders: Vec<Arc<dyn Recorder>> = vec![counting, Arc::new(StateLog::default())];
         recorders.extend(options.recorders);
         let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::new(recorders));
         app.set_ready(true);
         tracing::info!(probes, "running probes");
-        Ok(Self { server, scheduler, app })
+        Ok(Self { server, scheduler, storage: options.storage, app })
     }
 
     /// The addresses that are listened on.
@@ -82,10 +94,15 @@ impl Daemon {
         &self.app.metrics
     }
 
-    /// Stops the probes within `grace`, while `/metrics` goes on answering, and then the server.
+    /// Stops the probes within `grace`, while `/metrics` goes on answering, then the history, which keeps the last runs,
+    /// and then the server.
     pub async fn stop(self, grace: Grace) {
         self.app.set_ready(false);
         self.scheduler.stop(grace).await;
+        if let Some(storage) = self.storage {
+            // It ended, if by a panic, which was said already.
+            let _ = tokio::task::spawn_blocking(move || storage.close()).await;
+        }
         self.server.stop().await;
     }
 }

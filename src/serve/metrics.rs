@@ -1,7 +1,8 @@
 //! The counters of all probes, and `/metrics` made of them.
 //!
 //! A count lives in one place and everything else is derived from it: attempts are the sum of successes and
-//! failures at every scrape, because they are never stored. Every child of a counter exists at 0 from the
+//! failures at every scrape, because they are never stored. Where a history is kept, counts are shown only once they
+//! are kept in it. Every child of a counter exists at 0 from the
 //! start; a gauge of the last run exists from the first run on.
 
 use std::collections::BTreeMap;
@@ -16,20 +17,21 @@ use prometheus_client::registry::Registry;
 use super::encode::{self, Labels, Pairs};
 use super::exposition::{Format, TextFormat};
 use super::process::{ProcessCollector, unix_seconds};
+use crate::history::{BUCKETS, Committed, Counts, StepCounts, StorageState};
 use crate::names::{Metric, label};
-use crate::probe::outcome::{Outcome, Phase, Phases, Reason, SkipReason, StepOutcome, Verdict};
+use crate::probe::outcome::{Outcome, Phase, Reason, SkipReason};
 use crate::probe::{ProbeKey, Recorder};
 use crate::spec::model::{Credentials, DnsTransport, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction, Turn};
 use crate::units::{Duration, Name};
 
-/// Upper bounds of the duration histogram in seconds, the same for every probe; one more has no bound.
-pub const BUCKETS: [f64; 15] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
-
 /// Everything that `/metrics` shows.
+///
+/// Without an embedded history it counts every run itself, as a [`Recorder`]. With one it shows what that history has
+/// kept, as its [`Committed`], so that nothing that was once seen can be lost.
 #[derive(Debug)]
 pub struct Metrics {
     store: Arc<Store>,
+    storage: Arc<Mutex<Option<StorageState>>>,
     registry: Registry,
 }
 
@@ -42,11 +44,13 @@ impl Metrics {
             probes: probes.map(|probe| (ProbeKey::of(probe), Entry::new(probe))).collect(),
             location: location.map(ToString::to_string),
         });
+        let storage = Arc::default();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Arc::clone(&store)));
+        registry.register_collector(Box::new(StorageCollector(Arc::clone(&storage))));
         registry.register_collector(Box::new(ProgramCollector { loaded_at: unix_seconds() }));
         registry.register_collector(Box::new(ProcessCollector::new()));
-        Self { store, registry }
+        Self { store, storage, registry }
     }
 
     /// Writes every metric as it is now.
@@ -71,6 +75,18 @@ impl Recorder for Metrics {
     }
 }
 
+impl Committed for Metrics {
+    fn show(&self, probe: &ProbeKey, counts: Counts) {
+        if let Some(entry) = self.store.probes.get(probe) {
+            *entry.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        }
+    }
+
+    fn storage(&self, state: StorageState) {
+        *self.storage.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+}
+
 /// The counts of all probes.
 #[derive(Debug)]
 struct Store {
@@ -86,44 +102,8 @@ struct Entry {
     has_phases: bool,
     reasons: ReasonSet,
     steps: Vec<(Name, ReasonSet)>,
+    /// One lock guards all of them, so that a scrape never sees half a run.
     counts: Mutex<Counts>,
-}
-
-/// The counts of one probe. One lock guards all of them, so that a scrape never sees half a run.
-#[derive(Clone, Debug, Default)]
-struct Counts {
-    successes: u64,
-    failures: ByReason,
-    skipped: [u64; SkipReason::ALL.len()],
-    /// Runs by duration; the last has no upper bound.
-    buckets: [u64; BUCKETS.len() + 1],
-    /// Sum of all durations in seconds.
-    seconds: f64,
-    last: Option<LastRun>,
-    /// Seconds of Unix time, of the last handshake that succeeded.
-    tls_not_after: Option<i64>,
-    steps: Vec<StepCounts>,
-}
-
-type ByReason = [u64; Reason::ALL.len()];
-
-/// The counts of one step of a journey.
-#[derive(Clone, Debug, Default)]
-struct StepCounts {
-    successes: u64,
-    failures: ByReason,
-    not_reached: u64,
-    /// Seconds, of the last run that reached it.
-    last: Option<f64>,
-}
-
-/// What the gauges say of the last run.
-#[derive(Clone, Copy, Debug)]
-struct LastRun {
-    success: bool,
-    /// Seconds of Unix time.
-    ended: f64,
-    phases: Phases,
 }
 
 impl Entry {
@@ -136,66 +116,7 @@ impl Entry {
             }
             kind => (true, ReasonSet::of_kind(kind), Vec::new()),
         };
-        let counts = Counts { steps: vec![StepCounts::default(); steps.len()], ..Counts::default() };
-        Self { timeout: probe.timeout, has_phases, reasons, steps, counts: Mutex::new(counts) }
-    }
-}
-
-impl Counts {
-    fn add(&mut self, outcome: &Outcome, started_unix_ms: i64) {
-        let success = match &outcome.verdict {
-            Verdict::Skipped { reason, .. } => {
-                increment(&mut self.skipped, *reason as usize);
-                return;
-            }
-            Verdict::Failed { reason, .. } => {
-                increment(&mut self.failures, *reason as usize);
-                false
-            }
-            Verdict::Success => {
-                self.successes += 1;
-                true
-            }
-        };
-        let seconds = outcome.duration.as_secs_f64();
-        increment(&mut self.buckets, BUCKETS.partition_point(|bound| *bound < seconds));
-        self.seconds += seconds;
-        let ended = started_unix_ms as f64 / 1_000.0 + seconds;
-        self.last = Some(LastRun { success, ended, phases: outcome.phases });
-        self.tls_not_after = outcome.tls_not_after.or(self.tls_not_after);
-        for (counts, step) in self.steps.iter_mut().zip(&outcome.steps) {
-            counts.add(step);
-        }
-    }
-
-    fn attempts(&self) -> u64 {
-        self.successes + self.failures.iter().sum::<u64>()
-    }
-}
-
-impl StepCounts {
-    fn add(&mut self, step: &StepOutcome) {
-        match &step.verdict {
-            None => {
-                self.not_reached += 1;
-                return;
-            }
-            Some(Verdict::Success) => self.successes += 1,
-            Some(Verdict::Failed { reason, .. }) => increment(&mut self.failures, *reason as usize),
-            // The whole run does not count then, and does not come here.
-            Some(Verdict::Skipped { .. }) => return,
-        }
-        self.last = Some(step.duration.as_secs_f64());
-    }
-
-    fn attempts(&self) -> u64 {
-        self.successes + self.failures.iter().sum::<u64>()
-    }
-}
-
-fn increment(counts: &mut [u64], at: usize) {
-    if let Some(count) = counts.get_mut(at) {
-        *count += 1;
+        Self { timeout: probe.timeout, has_phases, reasons, steps, counts: Mutex::default() }
     }
 }
 
@@ -212,12 +133,15 @@ impl ReasonSet {
         let always =
             [Reason::Resolve, Reason::Connect, Reason::Timeout, Reason::Status, Reason::BodyTooLarge, Reason::Protocol];
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        let expect = &request.expect;
         Self::of(&always)
-            .union(when(request.may_meet_tls(), Reason::Tls))
+            .union(when(request.may_meet_tls() || expect.tls.is_some(), Reason::Tls))
             .union(when(matches!(request.credentials, Some(Credentials::OAuth2(_))), Reason::Auth))
             .union(when(request.redirects > 0, Reason::Redirect))
-            .union(when(!request.expect.body_contains.is_empty(), Reason::Body))
-            .union(when(request.expect.within.is_some(), Reason::TooSlow))
+            .union(when(!expect.versions.is_empty(), Reason::HttpVersion))
+            .union(when(!expect.headers.is_empty(), Reason::Header))
+            .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))
+            .union(when(expect.within.is_some(), Reason::TooSlow))
     }
 
     /// Of a probe that is no journey.
@@ -250,10 +174,13 @@ impl ReasonSet {
     }
 
     fn of_step(step: &Step) -> Self {
-        match &step.action {
-            StepAction::Http(request) => Self::of_request(request),
+        let action = match &step.action {
+            StepAction::Http(step) => Self::of_request(&step.request),
             StepAction::Run { .. } => Self::of(&[Reason::ExitCode, Reason::Signal, Reason::Timeout]),
-        }
+        };
+        let captures =
+            !step.captures.is_empty() || step.action.templates().any(|text| text.captures().next().is_some());
+        action.union(if captures { Self::of(&[Reason::Capture]) } else { Self::default() })
     }
 
     fn union(self, other: Self) -> Self {
@@ -265,8 +192,10 @@ impl ReasonSet {
     }
 
     /// The count of every reason of the set, and of any other that was counted all the same.
-    fn counted(self, counts: &ByReason) -> impl Iterator<Item = (Reason, u64)> {
-        Reason::ALL.into_iter().zip(*counts).filter(move |(reason, count)| *count > 0 || self.holds(*reason))
+    fn counted(self, counts: &BTreeMap<Reason, u64>) -> impl Iterator<Item = (Reason, u64)> {
+        let count = |reason| counts.get(&reason).copied().unwrap_or_default();
+        let counts = Reason::ALL.into_iter().map(move |reason| (reason, count(reason)));
+        counts.filter(move |(reason, count)| *count > 0 || self.holds(*reason))
     }
 }
 
@@ -282,8 +211,9 @@ impl Snapshot<'_> {
         Labels { common: &self.labels, own }
     }
 
-    fn steps(&self) -> impl Iterator<Item = (&str, ReasonSet, &StepCounts)> {
-        self.entry.steps.iter().zip(&self.counts.steps).map(|((name, set), counts)| (name.as_str(), *set, counts))
+    fn steps(&self) -> impl Iterator<Item = (&str, ReasonSet, StepCounts)> {
+        let counts = |name| self.counts.steps.get(name).cloned().unwrap_or_default();
+        self.entry.steps.iter().map(move |(name, set)| (name.as_str(), *set, counts(name)))
     }
 }
 
@@ -341,7 +271,8 @@ fn encode_runs(encoder: &mut DescriptorEncoder<'_>, probes: &[Snapshot<'_>]) -> 
         })
     })?;
     write(encoder, Metric::ProbeSkipped, Counter, probes, |family, probe| {
-        SkipReason::ALL.iter().zip(probe.counts.skipped).try_for_each(|(reason, count)| {
+        SkipReason::ALL.into_iter().try_for_each(|reason| {
+            let count = probe.counts.skipped.get(&reason).copied().unwrap_or_default();
             encode::counter_value(family, probe.with(&[(label::REASON, reason.as_str())]), count)
         })
     })?;
@@ -409,9 +340,35 @@ fn encode_step_counts(
 ) -> fmt::Result {
     write(encoder, metric, MetricType::Counter, probes, |family, probe| {
         probe.steps().try_for_each(|(name, _, counts)| {
-            encode::counter_value(family, probe.with(&[(label::STEP, name)]), count(counts))
+            encode::counter_value(family, probe.with(&[(label::STEP, name)]), count(&counts))
         })
     })
+}
+
+/// How the embedded history fares, where there is one.
+#[derive(Debug)]
+struct StorageCollector(Arc<Mutex<Option<StorageState>>>);
+
+impl Collector for StorageCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let state = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = state else { return Ok(()) };
+        let counters = [
+            (Metric::StorageErrors, state.errors),
+            (Metric::StorageSetAside, state.set_aside),
+            (Metric::StorageForgotten, state.forgotten),
+        ];
+        for (metric, value) in counters {
+            encode::counter(&mut encoder, metric.name(), metric.help(), &[], value as f64)?;
+        }
+        let gauges = [
+            (Metric::StorageUncommitted, f64::from(u8::from(state.uncommitted))),
+            (Metric::StorageSize, state.bytes as f64),
+        ];
+        gauges
+            .into_iter()
+            .try_for_each(|(metric, value)| encode::gauge(&mut encoder, metric.name(), metric.help(), &[], value))
+    }
 }
 
 /// What the program says of itself.

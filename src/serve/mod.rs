@@ -15,4 +15,4 @@ mod server;
 
 pub use daemon::{Daemon, Options, StartError};
 pub use exposition::Format;
-pub use metrics::{BUCKETS, Metrics};
+pub use metrics::Metrics;

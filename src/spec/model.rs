@@ -9,6 +9,7 @@ mod expect;
 mod grpc;
 mod http;
 mod icmp;
+mod journey;
 mod target;
 mod tcp;
 mod tls;
@@ -16,7 +17,7 @@ mod tls;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
@@ -27,15 +28,19 @@ use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
 pub use chain::TlsProbe;
 pub use dns::{DnsExpect, DnsProbe, DnsTransport, Rcode};
-pub use expect::HttpExpect;
+pub use expect::{HttpExpect, TextRules, ValueRules};
 pub use grpc::GrpcProbe;
 pub use http::{
     BasicAuth, Bypass, BypassHosts, ClientAuth, Compression, Credentials, HeaderText, HttpProbe, HttpVersion, OAuth2,
     PlainOrSecret, Proxy, RequestBody,
 };
 pub use icmp::IcmpProbe;
+pub use journey::{
+    BodyTemplate, Capture, CaptureSource, EnvValue, Escape, Journey, Piece, Step, StepAction, StepRequest,
+    TargetTemplate, Template,
+};
 pub use target::{Endpoint, IpFamily};
-pub use tcp::{Capture, Expected, Piece, TcpProbe, Turn};
+pub use tcp::{Expected, Group, SendPiece, TcpProbe, Turn};
 pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 
 /// Everything that a set of files says, services in order of their names.
@@ -84,6 +89,8 @@ pub struct WorkingHours {
     pub to: Time,
     /// The zone of both.
     pub timezone: TimeZone,
+    /// Days on which nobody works, in order.
+    pub holidays: Vec<Date>,
 }
 
 /// One service level objective.
@@ -485,49 +492,4 @@ pub enum SecretSource {
     Env(String),
     /// A file, whose last line break does not count.
     File(PathBuf),
-}
-
-/// A value of a command's environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnvValue {
-    /// Written in the file; may hold `${run_dir}`.
-    Plain(String),
-    /// Named in the file, kept elsewhere.
-    Secret(SecretSource),
-}
-
-/// Steps that are run one after another; the first that fails ends the journey.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Journey {
-    /// Environment of every command; commands get no other.
-    pub env: BTreeMap<String, EnvValue>,
-    /// The steps, at least one.
-    pub steps: Vec<Step>,
-    /// Steps that always run afterwards, outside the SLI.
-    pub cleanup: Vec<Step>,
-}
-
-/// One step of a journey.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// Its name, unique in the journey.
-    pub name: Name,
-    /// Its own timeout within that of the journey; a cleanup step always has one.
-    pub timeout: Option<Duration>,
-    /// What it does.
-    pub action: StepAction,
-}
-
-/// What a step does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StepAction {
-    /// Runs a command without a shell.
-    Run {
-        /// Program and arguments, at least the program.
-        command: Vec<String>,
-        /// Environment on top of the journey's.
-        env: BTreeMap<String, EnvValue>,
-    },
-    /// Sends an HTTP request.
-    Http(Box<HttpProbe>),
 }

@@ -95,13 +95,14 @@ struct Owned {
 }
 
 /// Crates with an owner.
-const OWNED: [Owned; 8] = [
+const OWNED: [Owned; 9] = [
     Owned { name: "promql_parser", by: &["promql"], because: "one place knows the parser and its limits" },
     Owned { name: "granit_parser", by: &["spec"], because: "one place reads files, with its limits against bombs" },
     Owned { name: "serde_yaml", by: &["generate"], because: "one place writes YAML" },
     Owned { name: "clap", by: &["cli", "generate"], because: "arguments are the command line's, but for their values" },
     Owned { name: "askama", by: &["serve"], because: "pages are the server's" },
-    Owned { name: "tokio", by: &["probe", "serve", "cli"], because: "everything else is pure" },
+    Owned { name: "tokio", by: &["probe", "history", "serve", "cli"], because: "everything else is pure" },
+    Owned { name: "rusqlite", by: &["history"], because: "one place knows the tables" },
     Owned { name: "reqwest", by: &["prometheus"], because: "one place asks Prometheus, with its bounds" },
     Owned { name: "hyper", by: &["probe", "serve", "cli"], because: "everything else has no network" },
 ];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use burndown::probe::outcome::{Outcome, Phases, Reason, Verdict};
+use burndown::probe::outcome::{Outcome, Reason, Verdict};
 use burndown::probe::{ProbeKey, Recorder};
 use burndown::serve::{Format, Metrics};
 use tempfile::TempDir;
@@ -34,6 +34,8 @@ impl Program {
             .arg("serve")
             .arg(&path)
             .args(["--web.listen-address", "127.0.0.1:0"])
+            .arg("--storage.path")
+            .arg(directory.path().join("state"))
             .args(arguments)
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
@@ -226,13 +228,7 @@ fn key() -> ProbeKey {
 }
 
 fn outcome(verdict: Verdict, millis: u64) -> Outcome {
-    Outcome {
-        verdict,
-        duration: Duration::from_millis(millis),
-        phases: Phases::default(),
-        tls_not_after: None,
-        steps: Vec::new(),
-    }
+    Outcome { duration: Duration::from_millis(millis), ..Outcome::of(verdict) }
 }
 
 #[test]
@@ -370,7 +366,7 @@ fn says_why_it_cannot_start() {
         let output = Command::new(env!("CARGO_BIN_EXE_burndown"))
             .arg("serve")
             .arg(path)
-            .args(["--web.listen-address", &address])
+            .args(["--web.listen-address", &address, "--storage.path", "none"])
             .output()
             .expect("runs");
         let said = String::from_utf8_lossy(&output.stderr);

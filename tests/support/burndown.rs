@@ -1,8 +1,11 @@
 //! The compiled program.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::process::Process;
@@ -35,6 +38,13 @@ pub(crate) fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> 
 pub(crate) fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_burndown"));
     command.args(arguments).env_remove("RUST_LOG").env("NO_COLOR", "1");
+    // Every program keeps a history of its own, unless it is told where.
+    static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
+    let number = PROGRAMS.fetch_add(1, Ordering::Relaxed);
+    let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{}-{number}", std::process::id()));
+    // A process of the same number may have left one.
+    let _ = fs::remove_dir_all(&state);
+    command.env("STATE_DIRECTORY", state);
     command
 }
 

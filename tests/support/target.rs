@@ -232,13 +232,16 @@ impl Authority {
         params.not_after = end.into();
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("signs");
-        Identity { chain: vec![certificate.der().clone(), self.0.der().clone()], key }
+        let pem = format!("{}{}", certificate.pem(), self.0.pem());
+        Identity { chain: vec![certificate.der().clone(), self.0.der().clone()], pem, key }
     }
 }
 
 /// What a server shows in a handshake.
 pub(crate) struct Identity {
     chain: Vec<CertificateDer<'static>>,
+    /// The chain as a PEM file holds it.
+    pem: String,
     key: KeyPair,
 }
 
@@ -247,7 +250,12 @@ impl Identity {
     pub(crate) fn self_signed(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let certificate = CertificateParams::new([name.to_owned()]).expect("a name").self_signed(&key).expect("signs");
-        Self { chain: vec![certificate.der().clone()], key }
+        Self { chain: vec![certificate.der().clone()], pem: certificate.pem(), key }
+    }
+
+    /// The chain and the key as PEM files hold them.
+    pub(crate) fn pem(&self) -> (&str, String) {
+        (&self.pem, self.key.serialize_pem())
     }
 
     /// What makes handshakes as this identity.

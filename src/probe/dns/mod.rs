@@ -13,7 +13,7 @@ use simple_dns::{Packet, PacketFlag, RCODE};
 use tokio::time::Instant;
 
 use super::conclude::Limits;
-use super::excerpt::excerpt;
+use super::excerpt::Excerpt;
 use super::net;
 use super::outcome::{Outcome, Phase, Reason};
 use super::progress::{Fault, Progress};
@@ -36,7 +36,12 @@ async fn attempt(reach: &Reach, probe: &DnsProbe, progress: &mut Progress) -> Re
     let question = Question::new(&probe.name, probe.record)?;
     let answer = ask(reach, probe, &question, progress).await?;
     match question.read(&answer) {
-        Reading::Answer(packet) => judge(&question, &packet, &probe.expect),
+        Reading::Answer(packet) => {
+            let records: Vec<String> = question.records(&packet).into_iter().map(text).collect();
+            let all = records.join("\n");
+            progress.excerpt = Some(Excerpt::around(all.as_bytes(), 0, 0));
+            judge(&packet, &records, &probe.expect)
+        }
         Reading::Garbage | Reading::Other => Err(Fault::Prober("an answer was read and then lost".to_owned())),
     }
 }
@@ -97,7 +102,7 @@ fn is_truncated(question: &Question, answer: &[u8]) -> bool {
 }
 
 /// Holds an answer against what the file expects.
-fn judge(question: &Question, packet: &Packet<'_>, expect: &DnsExpect) -> Result<(), Fault> {
+fn judge(packet: &Packet<'_>, records: &[String], expect: &DnsExpect) -> Result<(), Fault> {
     let code = rcode(packet.rcode());
     if !expect.rcodes.contains(&code) {
         let wanted: Vec<&str> = expect.rcodes.iter().map(|code| code.as_str()).collect();
@@ -109,7 +114,6 @@ fn judge(question: &Question, packet: &Packet<'_>, expect: &DnsExpect) -> Result
         let detail = format!("the server is {}an authority for the name", if is_authority { "" } else { "not " });
         return Err(wrong(detail));
     }
-    let records: Vec<String> = question.records(packet).into_iter().map(text).collect();
     let count = records.len();
     if code == Rcode::NoError && count < expect.at_least {
         return Err(wrong(format!("{count} records of the asked type, expected at least {}", expect.at_least)));
@@ -117,23 +121,21 @@ fn judge(question: &Question, packet: &Packet<'_>, expect: &DnsExpect) -> Result
     if let Some(most) = expect.at_most.filter(|most| count > *most) {
         return Err(wrong(format!("{count} records of the asked type, expected at most {most}")));
     }
-    judge_records(&records, expect)
+    judge_records(records, expect)
 }
 
 fn judge_records(records: &[String], expect: &DnsExpect) -> Result<(), Fault> {
-    let matching =
-        |pattern: &Pattern, wanted: bool| records.iter().find(|record| pattern.is_match(record.as_bytes()) == wanted);
-    if let Some(pattern) = expect.any.iter().find(|pattern| matching(pattern, true).is_none()) {
-        let seen = records.first().map(|first| format!("; the first is {}", excerpt(first.as_bytes())));
-        let seen = seen.unwrap_or_default();
-        return Err(wrong(format!("none of {} records matches `{pattern}`{seen}", records.len())));
+    let is_met = |pattern: &Pattern| records.iter().any(|record| pattern.is_match(record.as_bytes()));
+    let is_met_by_all = |pattern: &Pattern| records.iter().all(|record| pattern.is_match(record.as_bytes()));
+    let count = records.len();
+    if let Some(pattern) = expect.any.iter().find(|pattern| !is_met(pattern)) {
+        return Err(wrong(format!("none of {count} records matches `{pattern}`")));
     }
-    let odd = |pattern, wanted| matching(pattern, wanted).map(|record| (pattern, excerpt(record.as_bytes())));
-    if let Some((pattern, record)) = expect.all.iter().find_map(|pattern| odd(pattern, false)) {
-        return Err(wrong(format!("the record {record} does not match `{pattern}`")));
+    if let Some(pattern) = expect.all.iter().find(|pattern| !is_met_by_all(pattern)) {
+        return Err(wrong(format!("not all of {count} records match `{pattern}`")));
     }
-    if let Some((pattern, record)) = expect.none.iter().find_map(|pattern| odd(pattern, true)) {
-        return Err(wrong(format!("the record {record} matches `{pattern}`, which none may")));
+    if let Some(pattern) = expect.none.iter().find(|pattern| is_met(pattern)) {
+        return Err(wrong(format!("one of {count} records matches `{pattern}`, which none may")));
     }
     Ok(())
 }

@@ -13,12 +13,16 @@ mod request;
 mod route;
 mod stream;
 
+use std::collections::BTreeMap;
+
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
 use super::conclude::Limits;
 use super::cookies::Jar;
+use super::excerpt::Excerpt;
+use super::harvest::{Harvest, Values};
 use super::outcome::Outcome;
 use super::progress::{Fault, Progress};
 use super::reach::Reach;
@@ -31,13 +35,28 @@ use route::{Opened, Route, Wanted};
 pub(super) use oauth::Tokens;
 pub(super) use request::{AGENT, header_value};
 
+/// What a request shares with the other steps of its journey.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    /// The cookies of the run.
+    pub(super) jar: &'a mut Jar,
+    /// What the answer has to hold for later steps.
+    pub(super) harvest: Harvest<'a>,
+}
+
 /// Makes one run within `limits`.
 ///
-/// Cookies go into `jar` and come from there. Dropping the future closes the connection and leaves nothing behind.
-pub(super) async fn run(reach: &Reach, probe: &HttpProbe, jar: &mut Jar, limits: Limits) -> Outcome {
+/// Dropping the future closes the connection and leaves nothing behind.
+pub(super) async fn run(reach: &Reach, probe: &HttpProbe, limits: Limits) -> Outcome {
+    let harvest = Harvest { wanted: &BTreeMap::new(), values: &mut Values::default() };
+    visit(reach, probe, Visit { jar: &mut Jar::default(), harvest }, limits).await
+}
+
+/// Does what [`run`] does as one of the steps of a journey.
+pub(super) async fn visit(reach: &Reach, probe: &HttpProbe, mut visit: Visit<'_>, limits: Limits) -> Outcome {
     let started = Instant::now();
     let mut trip = Trip::default();
-    let attempt = limits.bound(attempt(reach, probe, jar, &mut trip)).await;
+    let attempt = limits.bound(attempt(reach, probe, &mut visit, &mut trip)).await;
     let attempt = match attempt {
         Err(_) if trip.waits_for_token => Ok(Err(oauth::timed_out(limits.timeout))),
         Err(elapsed) => {
@@ -46,7 +65,8 @@ pub(super) async fn run(reach: &Reach, probe: &HttpProbe, jar: &mut Jar, limits:
         }
         Ok(result) => Ok(result.map_err(|fault| trip.place(fault))),
     };
-    limits.conclude(started, trip.progress, attempt, probe.expect.within)
+    let outcome = limits.conclude(started, trip.progress, attempt, probe.expect.within);
+    Outcome { excerpt: trip.excerpt, ..outcome }
 }
 
 /// How far a run has come. The run itself writes to it and may be dropped at its wall at any moment.
@@ -57,6 +77,8 @@ struct Trip {
     redirects: u8,
     /// The host that the last redirect led to.
     host: String,
+    /// What the answer says where it failed an expectation of its body.
+    excerpt: Option<Excerpt>,
 }
 
 impl Trip {
@@ -79,9 +101,9 @@ impl Trip {
     }
 }
 
-async fn attempt(reach: &Reach, probe: &HttpProbe, jar: &mut Jar, trip: &mut Trip) -> Result<(), Fault> {
+async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: &mut Trip) -> Result<(), Fault> {
     let mut place = Place::first(reach, probe, trip).await?;
-    while let Step::Redirect(status, to) = place.visit(reach, probe, jar, trip).await? {
+    while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
         trip.redirects += 1;
         trip.host = redirect::host(&to);
         place.follow(status, to)?;
@@ -122,7 +144,13 @@ impl<'a> Place<'a> {
     }
 
     /// Sends the request, and judges the answer unless it is a redirect that is followed.
-    async fn visit(&self, reach: &Reach, probe: &HttpProbe, jar: &mut Jar, trip: &mut Trip) -> Result<Step, Fault> {
+    async fn visit(
+        &self,
+        reach: &Reach,
+        probe: &HttpProbe,
+        visit: &mut Visit<'_>,
+        trip: &mut Trip,
+    ) -> Result<Step, Fault> {
         trip.progress.pause();
         let wanted = Wanted {
             url: &self.url,
@@ -133,10 +161,10 @@ impl<'a> Place<'a> {
         };
         let route = Route::prepare(reach, wanted).await?;
         let Opened { stream, spoken, form } = route.open(reach, &mut trip.progress).await?;
-        let request = self.outgoing.to(&self.url, spoken, form, jar)?;
+        let request = self.outgoing.to(&self.url, spoken, form, visit.jar)?;
         let may_follow = trip.redirects < probe.redirects;
         exchange(stream, spoken, request, &mut trip.progress, async |answer| {
-            jar.take(&self.url, answer.headers());
+            visit.jar.take(&self.url, answer.headers());
             if let Some((oauth2, shown)) = self.token.as_ref().filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {
                 reach.tokens.forget(oauth2, shown).await;
             }
@@ -146,7 +174,8 @@ impl<'a> Place<'a> {
                 let too_many = || redirect::refused(&format!("too many: {} are followed", probe.redirects));
                 return if may_follow { Ok(Step::Redirect(answer.status(), to)) } else { Err(too_many()) };
             }
-            judge(answer, probe).await.map(|()| Step::Done)
+            let tls = self.url.scheme() == "https";
+            judge(answer, tls, probe, &mut visit.harvest, &mut trip.excerpt).await.map(|()| Step::Done)
         })
         .await
     }

@@ -11,7 +11,7 @@ pub mod words;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::history::History;
+use crate::history::{History, SloKey};
 use crate::slo::{Plan, SloPlan};
 use state::{SloState, States};
 
@@ -60,7 +60,8 @@ impl Board {
     /// # Errors
     /// If the template cannot be rendered, which only a failing formatter could cause.
     pub async fn page(&self, now: i64) -> Result<String, askama::Error> {
-        page::render(&self.states(now).await, self.history.slice())
+        let slices = self.slos.iter().map(|plan| self.history.slice(&SloKey::of(&plan.slo)));
+        page::render(&self.states(now).await, slices.min().unwrap_or_default())
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::history::{History, Slice, SloKey};
 use crate::slo::SloPlan;
-use crate::slo::budget::{self, Budget, State, Tally};
+use crate::slo::budget::{self, Budget, State, Tallies, Tally};
 use crate::slo::gate::{self, Latch, Thresholds};
 use crate::slo::window::Pair;
 use crate::spec::model::{OnUnknown, Severity};
@@ -160,13 +160,13 @@ impl SloState {
     ///
     /// Two windows are read, because the budget at the start of the window depends on what was before it.
     pub(super) async fn read(plan: &SloPlan, history: &dyn History, now: i64) -> Self {
-        let key = SloKey { service: plan.slo.service.clone(), slo: plan.slo.name.clone() };
+        let key = SloKey::of(&plan.slo);
         let from = now.saturating_sub(seconds(plan.slo.window.times(2)));
         match history.slices(&key, from, now).await {
-            Ok(slices) => Self::of(plan, history.slice(), &slices, now, false),
+            Ok(slices) => Self::of(plan, history.slice(&key), &slices, now, false),
             Err(error) => {
                 tracing::warn!(slo = %key, %error, "the board has no data");
-                Self::of(plan, history.slice(), &[], now, true)
+                Self::of(plan, history.slice(&key), &[], now, true)
             }
         }
     }
@@ -178,7 +178,7 @@ impl SloState {
         let now = now.saturating_sub(slices.last().map_or(0, unfinished));
         let slo = &plan.slo;
         let events: Vec<budget::Slice> = slices.iter().map(|slice| slice.events).collect();
-        let sums = Sums { plan, step, events: &events };
+        let sums = Sums { plan, step, events: &events, tallies: Tallies::new(&events, step) };
         let tally = sums.tally(slo.window, now);
         let budget = budget::budget(slo.objective, slo.window, step, &tally, now);
         let track = sums.track(now);
@@ -229,19 +229,20 @@ struct Sums<'a> {
     plan: &'a SloPlan,
     step: Duration,
     events: &'a [budget::Slice],
+    tallies: Tallies<'a>,
 }
 
 impl Sums<'_> {
     fn tally(&self, window: Duration, now: i64) -> Tally {
-        budget::tally(self.events, window, self.step, now)
+        self.tallies.tally(window, now)
     }
 
     /// The budget at the end of every slice up to `now`.
     fn track(&self, now: i64) -> Vec<(i64, Budget)> {
-        let slo = &self.plan.slo;
+        let window = self.plan.slo.window;
+        let total = budget::to_f64(self.plan.budget_seconds);
         let ends = self.events.iter().map(|slice| slice.end).take_while(|end| *end <= now);
-        ends.map(|end| (end, budget::budget(slo.objective, slo.window, self.step, &self.tally(slo.window, end), end)))
-            .collect()
+        ends.map(|end| (end, budget::spend(total, self.step, &self.tally(window, end), end))).collect()
     }
 
     /// The latch of the gate after every slice; an unknown SLO leaves it as it was.

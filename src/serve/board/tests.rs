@@ -129,7 +129,7 @@ async fn what_was_not_observed_is_unknown() {
 struct Unreadable;
 
 impl History for Unreadable {
-    fn slice(&self) -> Duration {
+    fn slice(&self, _key: &SloKey) -> Duration {
         SECOND
     }
 

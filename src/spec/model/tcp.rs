@@ -26,7 +26,7 @@ pub enum Turn {
     /// Waits for the target to say something.
     Expect(Expected),
     /// Says something, piece after piece.
-    Send(Vec<Piece>),
+    Send(Vec<SendPiece>),
     /// Speaks TLS from here on.
     StartTls(TlsSettings),
 }
@@ -44,18 +44,18 @@ pub struct Expected {
 
 /// A piece of what is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum SendPiece {
     /// Written in the file.
     Text(String),
     /// What a group of an earlier pattern matched.
-    Capture(Capture),
+    Group(Group),
     /// Named in the file, kept elsewhere.
     Secret(SecretSource),
 }
 
 /// A group of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Capture {
+pub enum Group {
     /// By its number in the last pattern that matched; 0 is the whole match.
     Number(usize),
     /// By its name, in the last pattern that has it.

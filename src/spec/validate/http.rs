@@ -212,7 +212,8 @@ fn header(reader: &mut Reader, entry: &Entry) -> Option<Vec<(HeaderName, HeaderT
     Some(values?.into_iter().map(|value| (name.clone(), value)).collect())
 }
 
-fn header_name(text: &str) -> Result<HeaderName, Complaint> {
+/// The name of a header that a file may set.
+pub(super) fn header_name(text: &str) -> Result<HeaderName, Complaint> {
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| Complaint {
         message: format!("{} is not a header", quoted(text)),
         help: "write a header name such as `Accept`".to_owned(),
@@ -232,11 +233,7 @@ fn header_value(reader: &mut Reader, node: &Node, name: Option<&HeaderName>) -> 
         TextOrSecret::Text(text) => text,
     };
     if name.is_some_and(|name| secret::is_secret_header(name.as_str())) {
-        reader.report(
-            Diagnostic::new(Code::PlainSecret, "a secret stands in the file")
-                .at(node.span, "everybody who has the file can read it")
-                .help("write `{env: NAME}` or `{file: PATH}`, which name where the whole value is kept"),
-        );
+        report_plain_secret(reader, node.span);
         return None;
     }
     if name == Some(&http::header::HOST) && text.parse::<Authority>().is_err() {
@@ -247,9 +244,22 @@ fn header_value(reader: &mut Reader, node: &Node, name: Option<&HeaderName>) -> 
         reader.complain(Code::InvalidHeader, node.span, complaint);
         return None;
     }
-    let value = HeaderValue::from_str(text).map_err(|_| Complaint {
+    reader.accept(node.span, Code::InvalidHeader, header_text(text)).map(HeaderText::Plain)
+}
+
+/// Reports a secret that stands in the file.
+pub(super) fn report_plain_secret(reader: &mut Reader, span: Span) {
+    reader.report(
+        Diagnostic::new(Code::PlainSecret, "a secret stands in the file")
+            .at(span, "everybody who has the file can read it")
+            .help("write `{env: NAME}` or `{file: PATH}`, which name where the whole value is kept"),
+    );
+}
+
+/// A text as a header carries it.
+pub(super) fn header_text(text: &str) -> Result<HeaderValue, Complaint> {
+    HeaderValue::from_str(text).map_err(|_| Complaint {
         message: "a header value has characters that cannot be sent".to_owned(),
         help: "write printable ASCII on one line".to_owned(),
-    });
-    reader.accept(node.span, Code::InvalidHeader, value).map(HeaderText::Plain)
+    })
 }

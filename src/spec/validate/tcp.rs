@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{ByteSize, Duration, Pattern};
 
-use super::super::model::{Capture, Expected, Piece, TcpProbe, TlsSettings, Turn};
+use super::super::model::{Expected, Group, SendPiece, TcpProbe, TlsSettings, Turn};
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
 use super::secret::{self, TextOrSecret};
@@ -99,13 +99,13 @@ fn starttls(reader: &mut Reader, fields: &Fields<'_>, node: &Node, before: &mut 
 }
 
 /// What is sent: one piece, or a list of them.
-fn pieces(reader: &mut Reader, node: &Node, before: &Before) -> Option<Vec<Piece>> {
+fn pieces(reader: &mut Reader, node: &Node, before: &Before) -> Option<Vec<SendPiece>> {
     let nodes = match &node.value {
         Value::List(_) => reader.filled_list(node, "`send`")?,
         _ => std::slice::from_ref(node),
     };
     let pieces = reader.each(nodes, |reader, node| match secret::read(reader, node, "what is sent")? {
-        TextOrSecret::Secret(source) => Some(vec![Piece::Secret(source)]),
+        TextOrSecret::Secret(source) => Some(vec![SendPiece::Secret(source)]),
         TextOrSecret::Text(text) => {
             let read = split(text, before);
             reader.accept(node.span, Code::InvalidExchange, read)
@@ -121,7 +121,7 @@ fn pieces(reader: &mut Reader, node: &Node, before: &Before) -> Option<Vec<Piece
 }
 
 /// A text with what earlier patterns captured in the place of `${1}` and `${name}`; `$${` stands for `${`.
-fn split(text: &str, before: &Before) -> Result<Vec<Piece>, Complaint> {
+fn split(text: &str, before: &Before) -> Result<Vec<SendPiece>, Complaint> {
     let mut pieces = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
@@ -138,19 +138,19 @@ fn split(text: &str, before: &Before) -> Result<Vec<Piece>, Complaint> {
         })?;
         plain.push_str(head);
         if !plain.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut plain)));
+            pieces.push(SendPiece::Text(std::mem::take(&mut plain)));
         }
-        pieces.push(Piece::Capture(capture(name, before)?));
+        pieces.push(SendPiece::Group(capture(name, before)?));
         rest = after;
     }
     plain.push_str(rest);
     if !plain.is_empty() {
-        pieces.push(Piece::Text(plain));
+        pieces.push(SendPiece::Text(plain));
     }
     Ok(pieces)
 }
 
-fn capture(name: &str, before: &Before) -> Result<Capture, Complaint> {
+fn capture(name: &str, before: &Before) -> Result<Group, Complaint> {
     let shown = quoted(&format!("${{{name}}}"));
     let Some(groups) = before.groups else {
         let help = "put the `expect` whose match it takes before this step".to_owned();
@@ -159,10 +159,10 @@ fn capture(name: &str, before: &Before) -> Result<Capture, Complaint> {
     if let Ok(number) = name.parse::<usize>() {
         let message = format!("{shown} is no group of the last pattern, which has {groups}");
         let help = "put parentheses around what is to be taken; `${0}` is the whole match".to_owned();
-        return if number <= groups { Ok(Capture::Number(number)) } else { Err(Complaint { message, help }) };
+        return if number <= groups { Ok(Group::Number(number)) } else { Err(Complaint { message, help }) };
     }
     if before.names.contains(name) {
-        return Ok(Capture::Name(name.to_owned()));
+        return Ok(Group::Name(name.to_owned()));
     }
     let help = "name a group of an earlier `expect`, as in `'^220 (?<host>[^ ]+)'` and `${host}`".to_owned();
     Err(Complaint { message: format!("{shown} is no group of an earlier pattern"), help })

@@ -1,0 +1,1 @@
+//! The embedded history on a clock of the test.
