@@ -98,6 +98,10 @@ codes! {
     InvalidUplink = "invalid-uplink", Error;
     /// The uplink of a service, set in two of its files.
     DuplicateUplink = "duplicate-uplink", Error;
+    /// A conversation of which a step cannot be done, or an answer that cannot come.
+    InvalidExchange = "invalid-exchange", Error;
+    /// A host, or a host with its port, that cannot be probed.
+    InvalidTarget = "invalid-target", Error;
     /// A request header that cannot be sent.
     InvalidHeader = "invalid-header", Error;
     /// TLS settings that contradict each other or name something that no certificate holds.
