@@ -632,6 +632,7 @@ fn rules_gate_and_calendar() {
             ("gate-shares", "service: shop", "service: shop\ngate: {close_at: 30%, resume_at: 25%}"),
             ("gate-share", "service: shop", "service: shop\ngate: {resume_at: 250%}"),
             ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
+            ("gate-resume", "service: shop", "service: shop\ngate: {resume: 10m, dry_run: maybe}"),
             ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
@@ -699,6 +700,36 @@ fn services_that_disagree() {
     {
         assert_eq!(check(a, b).status.code(), Some(0), "{}", shown(&check(a, b)));
     }
+}
+
+#[test]
+fn uplinks() {
+    let with = |uplink: &str| damaged(GOOD, "service: shop", &format!("service: shop\nuplink: {uplink}"));
+    for (name, uplink) in [
+        ("uplink-no-targets", "{timeout: 1s}"),
+        ("uplink-empty", "{targets: []}"),
+        ("uplink-list", "[192.0.2.1:443]"),
+        ("uplink-unknown-key", "{target: '192.0.2.1:443'}"),
+        ("uplink-timeout-too-long", "{targets: ['192.0.2.1:443'], timeout: 1m}"),
+        (
+            "uplink-bad-targets",
+            "{targets: [192.0.2.1, 'gateway:0', 'gateway:https', '2001:db8::1:443', 'http://gateway/', ':53', '[2001:db8::1]:53']}",
+        ),
+    ] {
+        pin_bad(name, with(uplink).as_bytes());
+    }
+    let (good, other) = (
+        with("{targets: ['192.0.2.1:443', 'dns.example.com:53', '[2001:db8::1]:53'], timeout: 500ms}"),
+        damaged(COUNTED, "service: shop", "service: shop\nuplink: {targets: ['192.0.2.1:443']}"),
+    );
+    let output = burndown(&[("a.yaml", good.as_bytes()), ("b.yaml", other.as_bytes())], &["check", "."]);
+    pin("uplink-twice", &shown(&output));
+    let loaded = spec::load_text("a.yaml", &good);
+    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+    let uplink = loaded.fleet.services.values().next().and_then(|service| service.uplink.clone()).expect("an uplink");
+    assert_eq!(uplink.timeout, Duration::from_millis(500));
+    let targets: Vec<String> = uplink.targets.iter().map(ToString::to_string).collect();
+    assert_eq!(targets, ["192.0.2.1:443", "dns.example.com:53", "[2001:db8::1]:53"]);
 }
 
 #[test]
