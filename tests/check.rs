@@ -393,14 +393,19 @@ fn probes() {
     assert_eq!(output.status.code(), Some(1), "unless asked to be");
 }
 
-/// An expectation of every kind, each damaged in one way.
-fn expectations() {
-    let good = damaged(
+/// A good file with an expectation of every kind.
+fn expecting() -> String {
+    damaged(
         GOOD,
         "expect: {status: [200], within: 2s}",
         "expect: {status: [200], version: [1.1, 2], tls: true, within: 2s, headers: {Age: {below: 10}, \
          Content-Type: {matches: '^text/'}}, body: {contains: [a, b], not_matches: err}, json: {/a: {equals: b}}}",
-    );
+    )
+}
+
+/// Each expectation, damaged in one way.
+fn expectations() {
+    let good = expecting();
     let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
     pin_damage(
@@ -425,15 +430,20 @@ fn expectations() {
     );
 }
 
-/// Steps that capture something, each damaged in one way.
-fn captures() {
+/// A good file with steps that capture something.
+fn capturing() -> String {
     let step = "{name: order, run: [order, one]}";
-    let good = damaged(
+    damaged(
         GOOD,
         step,
         "{name: order, run: [order, one], capture: {id: {regex: 'id=(.+)'}, token: {json: /token}}}
         - {name: look, http: {url: 'https://shop.example.com/orders/${id}', headers: {Authorization: 'Bearer ${token}'}}}",
-    );
+    )
+}
+
+/// Each capture, damaged in one way.
+fn captures() {
+    let good = capturing();
     let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
     pin_damage(
@@ -449,6 +459,7 @@ fn captures() {
                 "{Authorization: 'Bearer ${token}'}",
                 "{Host: '${id}', Authorization: 'Bearer ${token}'}",
             ),
+            ("capture-and-credentials", "headers: {Auth", "bearer_token: {env: T}, headers: {Auth"),
             ("capture-in-port", "shop.example.com/orders/${id}", "shop.example.com:${id}/"),
             ("capture-in-fragment", "orders/${id}", "orders#${id}"),
             ("capture-climbs-out", "orders/${id}", "orders/${id}/.."),
@@ -1278,11 +1289,21 @@ fn survives(directory: &Path, bytes: &[u8]) {
 fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
-    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into(), KINDS.into()]
+    vec![
+        read("quickstart.yaml"),
+        read("tracker.yaml"),
+        GOOD.into(),
+        COUNTED.into(),
+        KINDS.into(),
+        capturing().into(),
+        expecting().into(),
+    ]
 }
 
 /// Pieces that often mean something, at places where they do not.
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 36] = [
+    "${",
+    "}",
     "{{",
     "{{ if ",
     "le=",
@@ -1366,7 +1387,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..5_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..7_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {
