@@ -317,6 +317,48 @@ fn tls_settings() {
 }
 
 #[test]
+fn requests() {
+    let oauth2 = "oauth2: {token_url: 'https://id.example.com/token', client_id: shop, client_secret: {env: SECRET}";
+    let basic = "basic_auth: {username: me, password: {env: PASSWORD}}";
+    pin_damage(
+        GOOD,
+        &[
+            ("http-version", "expect:", "version: 3, expect:"),
+            ("http-host", "expect:", "headers: {Host: 'https://a/'}, expect:"),
+            ("http-two-credentials", "expect:", &format!("{basic}, bearer_token: {{env: TOKEN}}, expect:")),
+            (
+                "http-credentials-beside-header",
+                "expect:",
+                &format!("headers: {{authorization: {{env: A}}}}, {basic}, expect:"),
+            ),
+            ("http-plain-password", "expect:", "basic_auth: {username: me, password: hunter2}, expect:"),
+            ("http-plain-bearer", "expect:", "bearer_token: hunter2, expect:"),
+            ("http-user-with-colon", "expect:", "basic_auth: {username: 'a:b', password: {env: P}}, expect:"),
+            (
+                "http-plain-client-secret",
+                "expect:",
+                "oauth2: {token_url: 'http://h/', client_id: a, client_secret: hunter2}, expect:",
+            ),
+            ("http-own-param", "expect:", &format!("{oauth2}, params: {{scope: read, audience: api}}}}, expect:")),
+            ("http-scope", "expect:", &format!("{oauth2}, scopes: read write}}, expect:")),
+            ("http-two-bodies", "expect:", "method: POST, body: a, body_file: b, expect:"),
+            ("http-compression", "expect:", "compression: [gzip, zstd], expect:"),
+            ("http-compression-beside-header", "expect:", "compression: gzip, headers: {Accept-Encoding: br}, expect:"),
+            ("http-redirects", "expect:", "redirects: 21, expect:"),
+            ("http-proxy-path", "expect:", "proxy: {url: 'http://proxy/path'}, expect:"),
+            ("http-proxy-password", "expect:", "proxy: {url: 'http://me:hunter2@proxy/'}, expect:"),
+            ("http-no-proxy", "expect:", "proxy: {url: 'http://proxy/', no_proxy: [localhost, 'http://a/']}, expect:"),
+            (
+                "http-tls-without-tls",
+                "https://shop.example.com/, expect:",
+                "http://shop.example.com/, tls: {min_version: TLS13}, expect:",
+            ),
+            ("http-ip-contradicts", "https://shop.example.com/, expect:", "'http://192.0.2.1/', ip: 6, expect:"),
+        ],
+    );
+}
+
+#[test]
 fn probes() {
     pin_damage(
         GOOD,
