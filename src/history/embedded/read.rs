@@ -52,7 +52,7 @@ impl Readers {
         read.await.map_err(|error| unavailable(&error))?
     }
 
-    fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
+    pub(super) fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
         let (counted, cells, span, uncommitted) = {
             let state = self.shared.lock();
             let counted = state.counted(key).cloned().ok_or_else(|| HistoryError::NotKept(key.clone()))?;
