@@ -4,12 +4,15 @@ mod backfill;
 mod check;
 mod demo;
 mod generate;
+mod history;
 mod load;
 mod logging;
+mod moment;
 mod output;
 mod prometheus;
 mod serve;
 mod signals;
+mod storage;
 
 use std::process::ExitCode;
 
@@ -50,6 +53,7 @@ enum Command {
     Generate(generate::Arguments),
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
+    History(history::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -61,6 +65,7 @@ pub fn main() -> Exit {
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }
