@@ -64,7 +64,7 @@ fn thirty_kills_lose_nothing_that_was_shown() {
     let parts = ["sum", "count", "bucket"].map(|part| format!("{}_{part}", Metric::ProbeDuration.name()));
     for name in counters.iter().map(|metric| metric.name()).chain(parts.iter().map(String::as_str)) {
         let selector = format!("{name}{{{}}}", shop());
-        let count = prometheus.value(&format!("count({selector})"));
+        let count = prometheus.value(&format!("count(last_over_time({selector}[10m]))"));
         assert!(count >= Some(PROBES as f64), "{count:?} series of {name}");
         let resets = prometheus.query(&format!("resets({selector}[10m]) > 0"));
         assert!(resets.is_empty(), "{name}: {resets:#?}");
