@@ -251,6 +251,8 @@ pub enum Record {
     GateCloseAt,
     /// A closed gate opens at this much budget, in seconds.
     GateResumeAt,
+    /// The least that remained since the gate closed, in seconds, where the gate opens from there.
+    GateTrough,
     /// State of the gate's latch.
     GateLatch,
     /// The gate's answer.
@@ -261,7 +263,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 23] = [
+    pub const FIXED: [Self; 24] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -282,6 +284,7 @@ impl Record {
         Self::BurnRateThreshold,
         Self::GateCloseAt,
         Self::GateResumeAt,
+        Self::GateTrough,
         Self::GateLatch,
         Self::GateOpen,
         Self::Info,
@@ -313,6 +316,7 @@ impl Record {
             Self::BurnRateThreshold => "slo:burn_rate_threshold:ratio".to_owned(),
             Self::GateCloseAt => "slo:deploy_gate_close_at:seconds".to_owned(),
             Self::GateResumeAt => "slo:deploy_gate_resume_at:seconds".to_owned(),
+            Self::GateTrough => "slo:deploy_gate_trough:seconds".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),
             Self::Info => "slo_info".to_owned(),

@@ -590,6 +590,7 @@ fn rules_gate_and_calendar() {
             ("gate-shares", "service: shop", "service: shop\ngate: {close_at: 30%, resume_at: 25%}"),
             ("gate-share", "service: shop", "service: shop\ngate: {resume_at: 250%}"),
             ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
+            ("gate-resume", "service: shop", "service: shop\ngate: {resume: 10m, dry_run: maybe}"),
             ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),

@@ -436,12 +436,26 @@ pub enum BurnSpeed {
 pub struct Gate {
     /// The gate closes when this much or less remains.
     pub close_at: BudgetAmount,
-    /// A closed gate opens when this much remains.
+    /// A closed gate opens when this much remains, or has come back.
     pub resume_at: BudgetAmount,
+    /// Which of the two.
+    pub resume: Resume,
+    /// Whether a closed gate only says so and stops nobody.
+    pub dry_run: bool,
     /// What an unknown SLO means.
     pub on_unknown: OnUnknown,
     /// Where `resume_at` stands, if the file sets it.
     pub resume_span: Option<Span>,
+}
+
+/// What `resume_at` is measured from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// From zero: the gate opens when that much remains.
+    #[default]
+    AtLevel,
+    /// From the lowest point since the gate closed: it opens when that much has come back.
+    FromTrough,
 }
 
 /// An amount of error budget.
