@@ -78,8 +78,8 @@ pub(super) async fn visit(
         }
         Err(_) => trip.place(timed_out(last, timeout)).into(),
     };
-    let Trip { excerpt, progress, .. } = trip;
-    Outcome { verdict, duration, phases, tls_not_after: progress.tls_not_after, steps: Vec::new(), excerpt }
+    let Trip { excerpt, progress, hosts: redirects, .. } = trip;
+    Outcome { duration, phases, tls_not_after: progress.tls_not_after, redirects, excerpt, ..Outcome::of(verdict) }
 }
 
 /// How far a run has come. The run itself writes to it and may be dropped at its wall at any moment.
@@ -90,6 +90,8 @@ struct Trip {
     redirects: u8,
     /// The host that the last redirect led to.
     host: String,
+    /// The hosts that all of them led to.
+    hosts: Vec<String>,
     /// What the answer says where it failed an expectation of its body.
     excerpt: Option<Excerpt>,
 }
@@ -114,6 +116,7 @@ async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: 
     while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
         trip.redirects += 1;
         trip.host = redirect::host(&to);
+        trip.hosts.push(trip.host.clone());
         place.follow(status, to)?;
     }
     Ok(())
