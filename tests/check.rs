@@ -317,6 +317,48 @@ fn tls_settings() {
 }
 
 #[test]
+fn requests() {
+    let oauth2 = "oauth2: {token_url: 'https://id.example.com/token', client_id: shop, client_secret: {env: SECRET}";
+    let basic = "basic_auth: {username: me, password: {env: PASSWORD}}";
+    pin_damage(
+        GOOD,
+        &[
+            ("http-version", "expect:", "version: 3, expect:"),
+            ("http-host", "expect:", "headers: {Host: 'https://a/'}, expect:"),
+            ("http-two-credentials", "expect:", &format!("{basic}, bearer_token: {{env: TOKEN}}, expect:")),
+            (
+                "http-credentials-beside-header",
+                "expect:",
+                &format!("headers: {{authorization: {{env: A}}}}, {basic}, expect:"),
+            ),
+            ("http-plain-password", "expect:", "basic_auth: {username: me, password: hunter2}, expect:"),
+            ("http-plain-bearer", "expect:", "bearer_token: hunter2, expect:"),
+            ("http-user-with-colon", "expect:", "basic_auth: {username: 'a:b', password: {env: P}}, expect:"),
+            (
+                "http-plain-client-secret",
+                "expect:",
+                "oauth2: {token_url: 'http://h/', client_id: a, client_secret: hunter2}, expect:",
+            ),
+            ("http-own-param", "expect:", &format!("{oauth2}, params: {{scope: read, audience: api}}}}, expect:")),
+            ("http-scope", "expect:", &format!("{oauth2}, scopes: read write}}, expect:")),
+            ("http-two-bodies", "expect:", "method: POST, body: a, body_file: b, expect:"),
+            ("http-compression", "expect:", "compression: [gzip, zstd], expect:"),
+            ("http-compression-beside-header", "expect:", "compression: gzip, headers: {Accept-Encoding: br}, expect:"),
+            ("http-redirects", "expect:", "redirects: 21, expect:"),
+            ("http-proxy-path", "expect:", "proxy: {url: 'http://proxy/path'}, expect:"),
+            ("http-proxy-password", "expect:", "proxy: {url: 'http://me:hunter2@proxy/'}, expect:"),
+            ("http-no-proxy", "expect:", "proxy: {url: 'http://proxy/', no_proxy: [localhost, 'http://a/']}, expect:"),
+            (
+                "http-tls-without-tls",
+                "https://shop.example.com/, expect:",
+                "http://shop.example.com/, tls: {min_version: TLS13}, expect:",
+            ),
+            ("http-ip-contradicts", "https://shop.example.com/, expect:", "'http://192.0.2.1/', ip: 6, expect:"),
+        ],
+    );
+}
+
+#[test]
 fn probes() {
     pin_damage(
         GOOD,
@@ -351,14 +393,19 @@ fn probes() {
     assert_eq!(output.status.code(), Some(1), "unless asked to be");
 }
 
-/// An expectation of every kind, each damaged in one way.
-fn expectations() {
-    let good = damaged(
+/// A good file with an expectation of every kind.
+fn expecting() -> String {
+    damaged(
         GOOD,
         "expect: {status: [200], within: 2s}",
         "expect: {status: [200], version: [1.1, 2], tls: true, within: 2s, headers: {Age: {below: 10}, \
          Content-Type: {matches: '^text/'}}, body: {contains: [a, b], not_matches: err}, json: {/a: {equals: b}}}",
-    );
+    )
+}
+
+/// Each expectation, damaged in one way.
+fn expectations() {
+    let good = expecting();
     let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
     pin_damage(
@@ -383,15 +430,20 @@ fn expectations() {
     );
 }
 
-/// Steps that capture something, each damaged in one way.
-fn captures() {
+/// A good file with steps that capture something.
+fn capturing() -> String {
     let step = "{name: order, run: [order, one]}";
-    let good = damaged(
+    damaged(
         GOOD,
         step,
         "{name: order, run: [order, one], capture: {id: {regex: 'id=(.+)'}, token: {json: /token}}}
         - {name: look, http: {url: 'https://shop.example.com/orders/${id}', headers: {Authorization: 'Bearer ${token}'}}}",
-    );
+    )
+}
+
+/// Each capture, damaged in one way.
+fn captures() {
+    let good = capturing();
     let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
     pin_damage(
@@ -407,6 +459,7 @@ fn captures() {
                 "{Authorization: 'Bearer ${token}'}",
                 "{Host: '${id}', Authorization: 'Bearer ${token}'}",
             ),
+            ("capture-and-credentials", "headers: {Auth", "bearer_token: {env: T}, headers: {Auth"),
             ("capture-in-port", "shop.example.com/orders/${id}", "shop.example.com:${id}/"),
             ("capture-in-fragment", "orders/${id}", "orders#${id}"),
             ("capture-climbs-out", "orders/${id}", "orders/${id}/.."),
@@ -1236,11 +1289,21 @@ fn survives(directory: &Path, bytes: &[u8]) {
 fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
-    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into(), KINDS.into()]
+    vec![
+        read("quickstart.yaml"),
+        read("tracker.yaml"),
+        GOOD.into(),
+        COUNTED.into(),
+        KINDS.into(),
+        capturing().into(),
+        expecting().into(),
+    ]
 }
 
 /// Pieces that often mean something, at places where they do not.
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 36] = [
+    "${",
+    "}",
     "{{",
     "{{ if ",
     "le=",
@@ -1324,7 +1387,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..5_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..7_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {

@@ -3,23 +3,31 @@
 //! [`Scheduler::start`] runs every probe of a [`Fleet`] and hands each finished run to one [`Recorder`].
 //! Nothing here may know who listens: counters, history and pages live elsewhere.
 
+mod chain;
 mod command;
+mod conclude;
 mod cookies;
+mod dns;
 mod excerpt;
+mod grpc;
 mod harvest;
 mod http;
+mod icmp;
 mod journey;
 mod json;
 mod net;
 pub mod outcome;
 mod prober;
 mod progress;
+mod random;
 mod reach;
+mod resolver;
 mod schedule;
 mod scheduler;
 mod secret;
 mod shard;
 mod state_log;
+mod tcp;
 mod tls;
 mod uplink;
 pub mod view;
@@ -33,6 +41,7 @@ use outcome::Outcome;
 
 pub use excerpt::Excerpt;
 pub use prober::{Prober, ProberError, Run};
+pub use resolver::Resolver;
 pub use schedule::{Epoch, Schedule};
 pub use scheduler::{Changes, Grace, Scheduler};
 pub use shard::{Shard, ShardError};

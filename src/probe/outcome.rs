@@ -87,6 +87,14 @@ pub enum Reason {
     TooSlow,
     /// The peer broke the protocol, or closed the connection in the middle of it.
     Protocol,
+    /// The certificates are good, but not for as long as wanted.
+    Expiry,
+    /// The response code of DNS is not among the expected.
+    Rcode,
+    /// What the target answered is not as expected.
+    Answer,
+    /// A health check was answered, but not with SERVING.
+    NotServing,
     /// A command ended with a code other than 0.
     ExitCode,
     /// A command was ended by a signal.
@@ -97,7 +105,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -111,6 +119,10 @@ impl Reason {
         Self::BodyTooLarge,
         Self::TooSlow,
         Self::Protocol,
+        Self::Expiry,
+        Self::Rcode,
+        Self::Answer,
+        Self::NotServing,
         Self::ExitCode,
         Self::Signal,
         Self::Capture,
@@ -133,6 +145,10 @@ impl Reason {
             Self::BodyTooLarge => "body_too_large",
             Self::TooSlow => "too_slow",
             Self::Protocol => "protocol",
+            Self::Expiry => "expiry",
+            Self::Rcode => "rcode",
+            Self::Answer => "answer",
+            Self::NotServing => "not_serving",
             Self::ExitCode => "exit_code",
             Self::Signal => "signal",
             Self::Capture => "capture",

@@ -6,14 +6,16 @@ use rustls::RootCertStore;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::conclude::Limits;
 use super::journey::{self, Context, RunDir, Session};
 use super::outcome::Outcome;
 use super::progress::Fault;
 use super::reach::Reach;
-use super::{ProbeKey, http};
+use super::resolver::Resolver;
+use super::{ProbeKey, chain, dns, grpc, http, icmp, tcp};
 use crate::spec::model::{Journey, Probe, ProbeKind};
 
-/// Runs probes. Cheap to share; between runs it keeps tokens and the settings of TLS, and nothing of the runs.
+/// Runs probes. Cheap to share; between runs it keeps tokens and settings of TLS, and nothing of the runs.
 #[derive(Debug)]
 pub struct Prober {
     reach: Reach,
@@ -42,6 +44,13 @@ impl Prober {
             tracing::info!(count = left, parent = %run_dirs.display(), "removed the directories of runs that were killed");
         }
         Ok(Self { reach: Reach::new(roots)?, run_dirs, keeps_output: false })
+    }
+
+    /// The same prober, with names looked up by `resolver` instead of as this machine does.
+    #[must_use]
+    pub fn resolving_by(mut self, resolver: Resolver) -> Self {
+        self.reach.resolver = resolver;
+        self
     }
 
     /// A prober with the roots that this machine trusts, and its directory for temporary files.
@@ -75,8 +84,8 @@ impl Prober {
     /// Prepares a run of `probe`.
     pub fn begin<'a>(&'a self, probe: &'a Probe) -> Run<'a> {
         let run_dir = match &probe.kind {
-            ProbeKind::Http(_) => None,
             ProbeKind::Journey(_) => Some(RunDir::make(&self.run_dirs)),
+            _ => None,
         };
         Run { prober: self, probe, run_dir, session: Mutex::default() }
     }
@@ -97,6 +106,8 @@ impl Run<'_> {
     ///
     /// Dropping the future ends everything that it started: connections, commands and their children.
     pub async fn execute(&self, wall: Instant) -> Outcome {
+        let reach = &self.prober.reach;
+        let limits = Limits { wall, timeout: self.probe.timeout };
         match (&self.probe.kind, &self.run_dir) {
             (ProbeKind::Journey(journey), Some(Ok(dir))) => {
                 let mut session = self.session.lock().await;
@@ -104,7 +115,12 @@ impl Run<'_> {
             }
             (ProbeKind::Journey(journey), Some(Err(fault))) => journey::not_started(journey, fault.clone()),
             (ProbeKind::Journey(journey), None) => journey::not_started(journey, journey::no_run_dir()),
-            (ProbeKind::Http(request), _) => http::run(&self.prober.reach, request, wall, self.probe.timeout).await,
+            (ProbeKind::Http(request), _) => http::run(reach, request, limits).await,
+            (ProbeKind::Tcp(conversation), _) => tcp::run(reach, conversation, limits).await,
+            (ProbeKind::Tls(handshake), _) => chain::run(reach, handshake, limits).await,
+            (ProbeKind::Dns(query), _) => dns::run(reach, query, limits).await,
+            (ProbeKind::Icmp(echo), _) => icmp::run(reach, echo, limits).await,
+            (ProbeKind::Grpc(call), _) => grpc::run(reach, call, limits).await,
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::excerpt::Excerpt;
 use super::outcome::{Phase, Phases, Reason, SkipReason, Verdict};
 use crate::units;
 
@@ -38,6 +39,10 @@ pub(super) struct Progress {
     phases: Phases,
     current: Option<(Phase, Instant)>,
     first_byte: FirstByte,
+    /// What the target said where it failed an expectation.
+    pub(super) excerpt: Option<Excerpt>,
+    /// What the run is waiting for, for the detail of one that hits its wall; holds no secret.
+    pub(super) note: Option<String>,
     /// When the earliest certificate of the presented chain expires, in seconds of Unix time.
     pub(super) tls_not_after: Option<i64>,
 }
@@ -94,6 +99,8 @@ impl Progress {
         let Some((phase, since)) = self.current.take() else { return };
         match (phase, self.first_byte.get()) {
             (Phase::Processing, Some(first)) => {
+                // A conversation may come back to this phase with the first byte long behind it.
+                let first = first.max(since);
                 self.phases.add(Phase::Processing, first.saturating_duration_since(since));
                 self.phases.add(Phase::Transfer, now.saturating_duration_since(first));
             }

@@ -22,7 +22,7 @@ use crate::history::{BUCKETS, Committed, Counts, StepCounts, StorageState};
 use crate::names::{Metric, label};
 use crate::probe::outcome::{Outcome, Phase, Reason, SkipReason};
 use crate::probe::{ProbeKey, Recorder};
-use crate::spec::model::{Credentials, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
+use crate::spec::model::{Credentials, DnsTransport, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction, Turn};
 use crate::units::{Duration, Name};
 
 /// Everything that `/metrics` shows.
@@ -144,12 +144,12 @@ impl Entry {
     /// The entry of a probe that goes on from these counts.
     fn new(probe: &Probe, has_uplink: bool, counts: Arc<Mutex<Counts>>) -> Self {
         let (has_phases, reasons, steps) = match &probe.kind {
-            ProbeKind::Http(request) => (true, ReasonSet::of_request(request), Vec::new()),
             ProbeKind::Journey(journey) => {
                 let steps: Vec<_> =
                     journey.steps.iter().map(|step| (step.name.clone(), ReasonSet::of_step(step))).collect();
                 (false, steps.iter().fold(ReasonSet::default(), |all, (_, set)| all.union(*set)), steps)
             }
+            kind => (true, ReasonSet::of_kind(kind), Vec::new()),
         };
         Self { timeout: probe.timeout, has_phases, has_uplink, reasons, steps, counts }
     }
@@ -182,6 +182,35 @@ impl ReasonSet {
             .union(when(!expect.headers.is_empty(), Reason::Header))
             .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))
             .union(when(expect.within.is_some(), Reason::TooSlow))
+    }
+
+    /// Of a probe that is no journey.
+    fn of_kind(kind: &ProbeKind) -> Self {
+        let reached = [Reason::Resolve, Reason::Connect, Reason::Timeout];
+        let (own, uses_tls, within): (&[Reason], bool, _) = match kind {
+            ProbeKind::Http(request) => return Self::of_request(request),
+            ProbeKind::Journey(_) => return Self::default(),
+            ProbeKind::Tcp(tcp) => {
+                let uses_tls = tcp.tls.is_some() || tcp.exchange.iter().any(|turn| matches!(turn, Turn::StartTls(_)));
+                let says = &[Reason::Answer, Reason::Protocol, Reason::BodyTooLarge];
+                (if tcp.exchange.is_empty() { &[] } else { says }, uses_tls, tcp.within)
+            }
+            ProbeKind::Tls(tls) => (if tls.valid_for.is_some() { &[Reason::Expiry] } else { &[] }, true, tls.within),
+            ProbeKind::Dns(dns) => {
+                let uses_tls = matches!(dns.transport, DnsTransport::Tls(_));
+                (&[Reason::Rcode, Reason::Answer, Reason::Protocol], uses_tls, dns.expect.within)
+            }
+            ProbeKind::Icmp(icmp) => (&[], false, icmp.within),
+            ProbeKind::Grpc(grpc) => {
+                let own = &[Reason::Status, Reason::NotServing, Reason::Protocol, Reason::BodyTooLarge];
+                (own, grpc.tls.is_some(), grpc.within)
+            }
+        };
+        let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        Self::of(&reached)
+            .union(Self::of(own))
+            .union(when(uses_tls, Reason::Tls))
+            .union(when(within.is_some(), Reason::TooSlow))
     }
 
     fn of_step(step: &Step) -> Self {

@@ -3,9 +3,15 @@
 //! Everything here is valid by construction of [`super::validate`]; the mathematics, the generators and
 //! the probe service take it as it is.
 
+mod chain;
+mod dns;
 mod expect;
+mod grpc;
 mod http;
+mod icmp;
 mod journey;
+mod target;
+mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -20,15 +26,21 @@ use crate::names::Alert;
 use crate::promql::{Query, Selector};
 use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
+pub use chain::TlsProbe;
+pub use dns::{DnsExpect, DnsProbe, DnsTransport, Rcode};
 pub use expect::{HttpExpect, TextRules, ValueRules};
+pub use grpc::GrpcProbe;
 pub use http::{
     BasicAuth, Bypass, BypassHosts, ClientAuth, Compression, Credentials, HeaderText, HttpProbe, HttpVersion, OAuth2,
     PlainOrSecret, Proxy, RequestBody,
 };
+pub use icmp::IcmpProbe;
 pub use journey::{
     BodyTemplate, Capture, CaptureSource, EnvValue, Escape, Journey, Piece, Step, StepAction, StepRequest,
     TargetTemplate, Template,
 };
+pub use target::{Endpoint, IpFamily};
+pub use tcp::{Expected, Group, SendPiece, TcpProbe, Turn};
 pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 
 /// Everything that a set of files says, services in order of their names.
@@ -509,6 +521,16 @@ impl Probe {
 pub enum ProbeKind {
     /// One HTTP request.
     Http(Box<HttpProbe>),
+    /// One TCP connection, and what is said over it.
+    Tcp(Box<TcpProbe>),
+    /// One TLS handshake.
+    Tls(Box<TlsProbe>),
+    /// One DNS query.
+    Dns(Box<DnsProbe>),
+    /// One ICMP echo.
+    Icmp(Box<IcmpProbe>),
+    /// One gRPC health check.
+    Grpc(Box<GrpcProbe>),
     /// Steps that run a command or a request, one after another.
     Journey(Box<Journey>),
 }
@@ -519,6 +541,11 @@ impl ProbeKind {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Dns(_) => "dns",
+            Self::Icmp(_) => "icmp",
+            Self::Grpc(_) => "grpc",
             Self::Journey(_) => "journey",
         }
     }

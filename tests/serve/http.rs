@@ -1,9 +1,19 @@
 //! Verdicts of HTTP runs over real sockets that break in every phase.
 
+mod compression;
+mod credentials;
+mod proxy;
+mod redirects;
+mod requests;
+mod settings;
+mod versions;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use burndown::probe::outcome::{Outcome, Phase};
+use burndown::probe::{Prober, Resolver};
 use rustls::RootCertStore;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -438,4 +448,27 @@ async fn without_roots_https_is_the_probers_fault() {
 
 async fn run_one(probe: &str) -> Outcome {
     run(&prober(RootCertStore::empty()), &first(probe)).await
+}
+
+/// A prober that trusts `roots`, for which every name below `.test` is this machine.
+fn prober_of_names(roots: RootCertStore, directory: &Path) -> Prober {
+    let (resolv_conf, hosts) = (directory.join("resolv.conf"), directory.join("hosts"));
+    std::fs::write(&resolv_conf, "nameserver 127.0.0.1\n").expect("writes");
+    std::fs::write(&hosts, "127.0.0.1 app.test other.test proxy.test id.test\n").expect("writes");
+    prober(roots).resolving_by(Resolver::of_files(resolv_conf, hosts))
+}
+
+/// What is not as it must be: the reason, or a part of the detail.
+fn complaint(name: &str, outcome: &Outcome, word: &str, part: &str) -> Option<String> {
+    let (found, detail) = words(&outcome.verdict);
+    if outcome.duration > WALL + MARGIN {
+        return Some(format!("{name}: took {:?}", outcome.duration));
+    }
+    (found != word || !detail.contains(part)).then(|| format!("{name}: {found} ({detail}) instead of {word} ({part})"))
+}
+
+/// Fails with every complaint on a line of its own.
+#[track_caller]
+fn assert_none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }

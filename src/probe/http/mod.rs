@@ -19,20 +19,21 @@ use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
+use super::conclude::Limits;
 use super::cookies::Jar;
 use super::excerpt::Excerpt;
 use super::harvest::{Harvest, Values};
-use super::outcome::{Outcome, Reason, Verdict};
-use super::progress::{Fault, Progress, readable, timed_out};
+use super::outcome::Outcome;
+use super::progress::{Fault, Progress};
 use super::reach::Reach;
 use crate::spec::model::{Credentials, HttpProbe, OAuth2, TlsSettings};
-use crate::units;
 use exchange::exchange;
 use judge::judge;
 use request::Outgoing;
-use route::{Opened, Route};
+use route::{Opened, Route, Wanted};
 
 pub(super) use oauth::Tokens;
+pub(super) use request::{AGENT, header_value};
 
 /// What a request shares with the other steps of its journey.
 #[derive(Debug)]
@@ -43,43 +44,29 @@ pub(super) struct Visit<'a> {
     pub(super) harvest: Harvest<'a>,
 }
 
-/// Makes one run that ends at `wall` at the latest, however far it has come; `timeout` says so in its detail.
+/// Makes one run within `limits`.
 ///
 /// Dropping the future closes the connection and leaves nothing behind.
-pub(super) async fn run(reach: &Reach, probe: &HttpProbe, wall: Instant, timeout: units::Duration) -> Outcome {
+pub(super) async fn run(reach: &Reach, probe: &HttpProbe, limits: Limits) -> Outcome {
     let harvest = Harvest { wanted: &BTreeMap::new(), values: &mut Values::default() };
-    visit(reach, probe, Visit { jar: &mut Jar::default(), harvest }, wall, timeout).await
+    visit(reach, probe, Visit { jar: &mut Jar::default(), harvest }, limits).await
 }
 
 /// Does what [`run`] does as one of the steps of a journey.
-pub(super) async fn visit(
-    reach: &Reach,
-    probe: &HttpProbe,
-    mut visit: Visit<'_>,
-    wall: Instant,
-    timeout: units::Duration,
-) -> Outcome {
+pub(super) async fn visit(reach: &Reach, probe: &HttpProbe, mut visit: Visit<'_>, limits: Limits) -> Outcome {
     let started = Instant::now();
     let mut trip = Trip::default();
-    let result = tokio::time::timeout_at(wall, attempt(reach, probe, &mut visit, &mut trip)).await;
-    let duration = started.elapsed();
-    let (phases, last) = trip.progress.finish();
-    let verdict = match result {
-        Ok(Ok(())) => match probe.expect.within {
-            Some(within) if duration > within.to_std() => Verdict::Failed {
-                reason: Reason::TooSlow,
-                detail: format!("took {}, expected within {within}", readable(duration)),
-            },
-            _ => Verdict::Success,
-        },
-        Ok(Err(fault)) => trip.place(fault).into(),
-        Err(_) if trip.waits_for_token => {
-            Fault::Target(Reason::Auth, format!("no token from its server within {timeout}")).into()
+    let attempt = limits.bound(attempt(reach, probe, &mut visit, &mut trip)).await;
+    let attempt = match attempt {
+        Err(_) if trip.waits_for_token => Ok(Err(oauth::timed_out(limits.timeout))),
+        Err(elapsed) => {
+            trip.progress.note = trip.there();
+            Err(elapsed)
         }
-        Err(_) => trip.place(timed_out(last, timeout)).into(),
+        Ok(result) => Ok(result.map_err(|fault| trip.place(fault))),
     };
-    let Trip { excerpt, progress, hosts: redirects, .. } = trip;
-    Outcome { duration, phases, tls_not_after: progress.tls_not_after, redirects, excerpt, ..Outcome::of(verdict) }
+    let outcome = limits.conclude(started, trip.progress, attempt, probe.expect.within);
+    Outcome { excerpt: trip.excerpt, redirects: trip.redirects, ..outcome }
 }
 
 /// How far a run has come. The run itself writes to it and may be dropped at its wall at any moment.
@@ -87,26 +74,28 @@ pub(super) async fn visit(
 struct Trip {
     progress: Progress,
     waits_for_token: bool,
-    redirects: u8,
-    /// The host that the last redirect led to.
-    host: String,
-    /// The hosts that all of them led to.
-    hosts: Vec<String>,
+    /// The hosts that redirects led to, in order.
+    redirects: Vec<String>,
     /// What the answer says where it failed an expectation of its body.
     excerpt: Option<Excerpt>,
 }
 
 impl Trip {
-    /// Says in a fault where it happened, if that is not where the file says.
+    /// Where the run is, if that is not where the file says.
+    fn there(&self) -> Option<String> {
+        match self.redirects.as_slice() {
+            [] => None,
+            [host] => Some(format!("after a redirect to {host}")),
+            [.., host] => Some(format!("after {} redirects, the last to {host}", self.redirects.len())),
+        }
+    }
+
+    /// Says in a fault where it happened.
     fn place(&self, fault: Fault) -> Fault {
-        let there = match self.redirects {
-            0 => return fault,
-            1 => format!("after a redirect to {}", self.host),
-            count => format!("after {count} redirects, the last to {}", self.host),
-        };
+        let Some(there) = self.there() else { return fault };
         match fault {
-            Fault::Target(reason, detail) => Fault::Target(reason, format!("{detail} ({there})")),
-            Fault::Prober(detail) => Fault::Prober(format!("{detail} ({there})")),
+            Fault::Target(reason, detail) => Fault::Target(reason, format!("{detail}, {there}")),
+            Fault::Prober(detail) => Fault::Prober(format!("{detail}, {there}")),
         }
     }
 }
@@ -114,10 +103,8 @@ impl Trip {
 async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: &mut Trip) -> Result<(), Fault> {
     let mut place = Place::first(reach, probe, trip).await?;
     while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
-        trip.redirects += 1;
-        trip.host = redirect::host(&to);
-        trip.hosts.push(trip.host.clone());
         place.follow(status, to)?;
+        trip.redirects.push(redirect::host(&place.url));
     }
     Ok(())
 }
@@ -144,7 +131,7 @@ impl<'a> Place<'a> {
         let mut token = None;
         if let Some(Credentials::OAuth2(oauth2)) = &probe.credentials {
             trip.waits_for_token = true;
-            let header = reach.tokens.header(&reach.tls, oauth2, probe.proxy.as_ref()).await?;
+            let header = reach.tokens.header(reach, oauth2, probe.family, probe.proxy.as_ref()).await?;
             trip.waits_for_token = false;
             outgoing.authorize(header.clone());
             token = Some((oauth2.as_ref(), header));
@@ -163,10 +150,17 @@ impl<'a> Place<'a> {
         trip: &mut Trip,
     ) -> Result<Step, Fault> {
         trip.progress.pause();
-        let route = Route::prepare(&reach.tls, &self.url, probe.version, &self.tls, probe.proxy.as_ref()).await?;
-        let Opened { stream, spoken, form } = route.open(&mut trip.progress).await?;
+        let wanted = Wanted {
+            url: &self.url,
+            version: probe.version,
+            family: probe.family,
+            tls: &self.tls,
+            proxy: probe.proxy.as_ref(),
+        };
+        let route = Route::prepare(reach, wanted).await?;
+        let Opened { stream, spoken, form } = route.open(reach, &mut trip.progress).await?;
         let request = self.outgoing.to(&self.url, spoken, form, visit.jar)?;
-        let may_follow = trip.redirects < probe.redirects;
+        let may_follow = trip.redirects.len() < usize::from(probe.redirects);
         exchange(stream, spoken, request, &mut trip.progress, async |answer| {
             visit.jar.take(&self.url, answer.headers());
             if let Some((oauth2, shown)) = self.token.as_ref().filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {

@@ -21,13 +21,14 @@ use url::form_urlencoded::{self, byte_serialize};
 
 use super::super::outcome::Reason;
 use super::super::progress::{Fault, Progress};
+use super::super::reach::Reach;
 use super::super::secret;
-use super::super::tls::Handshaker;
 use super::body;
 use super::exchange::exchange;
 use super::request::{self, AGENT, Request};
-use super::route::{Opened, Route};
-use crate::spec::model::{ClientAuth, HttpVersion, OAuth2, PlainOrSecret, Proxy, SecretSource};
+use super::route::{Opened, Route, Wanted};
+use crate::spec::model::{ClientAuth, HttpVersion, IpFamily, OAuth2, PlainOrSecret, Proxy, SecretSource};
+use crate::units;
 
 /// How long before its end a token is no longer used: it must still be good when it arrives.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -71,8 +72,9 @@ impl Tokens {
     /// [`Reason::Auth`] when the server gives out none; a fault of the prober when its secrets cannot be read.
     pub(super) async fn header(
         &self,
-        handshaker: &Handshaker,
+        reach: &Reach,
         oauth2: &OAuth2,
+        family: IpFamily,
         proxy: Option<&Proxy>,
     ) -> Result<HeaderValue, Fault> {
         let slot = self.slot(oauth2);
@@ -80,7 +82,7 @@ impl Tokens {
         if let Some(known) = token.as_ref().filter(|known| known.ends > Instant::now()) {
             return Ok(known.header.clone());
         }
-        let fresh = ask(handshaker, oauth2, proxy).await.map_err(at_token_server)?;
+        let fresh = ask(reach, oauth2, family, proxy).await.map_err(at_token_server)?;
         let header = fresh.header.clone();
         *token = Some(fresh);
         Ok(header)
@@ -117,11 +119,12 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
-async fn ask(handshaker: &Handshaker, oauth2: &OAuth2, proxy: Option<&Proxy>) -> Result<Token, Fault> {
+async fn ask(reach: &Reach, oauth2: &OAuth2, family: IpFamily, proxy: Option<&Proxy>) -> Result<Token, Fault> {
     let mut request = build(oauth2).await?;
-    let route = Route::prepare(handshaker, &oauth2.token_url, HttpVersion::Http1, &oauth2.tls, proxy).await?;
+    let wanted = Wanted { url: &oauth2.token_url, version: HttpVersion::Http1, family, tls: &oauth2.tls, proxy };
+    let route = Route::prepare(reach, wanted).await?;
     let mut progress = Progress::default();
-    let Opened { stream, spoken, form } = route.open(&mut progress).await?;
+    let Opened { stream, spoken, form } = route.open(reach, &mut progress).await?;
     request::address(&mut request, &oauth2.token_url, spoken, form)?;
     let asked = Instant::now();
     exchange(stream, spoken, request, &mut progress, async |answer| read(answer, asked).await).await
@@ -187,6 +190,11 @@ async fn read(answer: Response<Incoming>, asked: Instant) -> Result<Token, Fault
         Duration::try_from_secs_f64(seconds).unwrap_or(UNSAID).min(Duration::from_secs(86_400))
     });
     Ok(Token { header, ends: asked + lifetime.saturating_sub(MARGIN) })
+}
+
+/// The fault of a run that was still waiting for a token at its wall of `timeout`.
+pub(super) fn timed_out(timeout: units::Duration) -> Fault {
+    Fault::Target(Reason::Auth, format!("no token from its server within {timeout}"))
 }
 
 /// Says that a fault is one of the token server, not of the target.

@@ -26,7 +26,7 @@ use crate::spec::model::{BasicAuth, Compression, Credentials, HeaderText, HttpPr
 pub(super) type Request = http::Request<Full<Bytes>>;
 
 /// How the prober names itself to targets.
-pub(super) const AGENT: &str = concat!("burndown/", env!("CARGO_PKG_VERSION"));
+pub(in crate::probe) const AGENT: &str = concat!("burndown/", env!("CARGO_PKG_VERSION"));
 
 /// The largest body that is read from a file, in bytes.
 const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
@@ -138,8 +138,12 @@ impl Outgoing {
     }
 }
 
-/// A header's value; a secret one is marked as sensitive.
-async fn header_value(text: &HeaderText) -> Result<HeaderValue, Fault> {
+/// A header's value, with its secret read now, which is marked as sensitive.
+///
+/// # Errors
+///
+/// A fault of the prober when the secret cannot be read or sent.
+pub(in crate::probe) async fn header_value(text: &HeaderText) -> Result<HeaderValue, Fault> {
     match text {
         HeaderText::Plain(value) => Ok(value.clone()),
         HeaderText::Secret(source) => sensitive(secret::read(source).await?.into_bytes()),

@@ -3,16 +3,18 @@
 use http::HeaderValue;
 use httparse::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use super::super::net;
 use super::super::outcome::{Phase, Reason};
 use super::super::progress::{Fault, Progress};
+use super::super::reach::Reach;
 use super::super::tls::{self, Alpn, Client, Handshaker};
 use super::exchange::Spoken;
 use super::request::{self, AGENT, Form};
 use super::stream::Stream;
-use crate::spec::model::{HttpVersion, Proxy, TlsSettings};
+use crate::spec::model::{HttpVersion, IpFamily, Proxy, TlsSettings};
 
 /// The longest answer to `CONNECT`, in bytes.
 const MAX_CONNECT_ANSWER: usize = 16 * 1024;
@@ -20,10 +22,20 @@ const MAX_CONNECT_ANSWER: usize = 16 * 1024;
 /// The most header lines in an answer to `CONNECT`.
 const MAX_CONNECT_HEADERS: usize = 64;
 
+/// What the file says of a way.
+pub(super) struct Wanted<'a> {
+    pub(super) url: &'a Url,
+    pub(super) version: HttpVersion,
+    pub(super) family: IpFamily,
+    pub(super) tls: &'a TlsSettings,
+    pub(super) proxy: Option<&'a Proxy>,
+}
+
 /// A way that is prepared but not walked yet.
 pub(super) struct Route<'a> {
     url: &'a Url,
     version: HttpVersion,
+    family: IpFamily,
     proxy: Option<Via<'a>>,
     tls: Option<Client>,
 }
@@ -48,13 +60,9 @@ impl<'a> Route<'a> {
     /// # Errors
     ///
     /// A fault of the prober when a file or secret cannot be read.
-    pub(super) async fn prepare(
-        handshaker: &Handshaker,
-        url: &'a Url,
-        version: HttpVersion,
-        settings: &TlsSettings,
-        proxy: Option<&'a Proxy>,
-    ) -> Result<Self, Fault> {
+    pub(super) async fn prepare(reach: &Reach, wanted: Wanted<'a>) -> Result<Self, Fault> {
+        let Wanted { url, version, family, tls: settings, proxy } = wanted;
+        let handshaker = &reach.tls;
         let alpn = match version {
             HttpVersion::Any => Alpn::HTTP,
             HttpVersion::Http1 => Alpn::HTTP_1,
@@ -65,7 +73,7 @@ impl<'a> Route<'a> {
             Some(proxy) => Some(Via::prepare(handshaker, settings, proxy).await?),
             None => None,
         };
-        Ok(Self { url, version, proxy, tls })
+        Ok(Self { url, version, family, proxy, tls })
     }
 
     /// Opens the connection.
@@ -74,12 +82,12 @@ impl<'a> Route<'a> {
     ///
     /// [`Reason::Resolve`], [`Reason::Connect`] and [`Reason::Tls`] for whatever stood in the way, and
     /// [`Reason::Protocol`] when the target does not speak the version that is asked for.
-    pub(super) async fn open(self, progress: &mut Progress) -> Result<Opened, Fault> {
+    pub(super) async fn open(self, reach: &Reach, progress: &mut Progress) -> Result<Opened, Fault> {
         let mut form = Form::Direct;
         let stream = match self.proxy {
-            None => Stream::Plain(connect(self.url, progress).await?),
+            None => Stream::Plain(connect(reach, self.url, self.family, progress).await?),
             Some(via) => {
-                let mut stream = via.open(progress).await.map_err(at_proxy)?;
+                let mut stream = via.open(reach, self.family, progress).await.map_err(at_proxy)?;
                 if self.tls.is_some() || self.version == HttpVersion::Http2 {
                     tunnel(&mut stream, self.url, via.authorization.as_ref()).await.map_err(at_proxy)?;
                 } else {
@@ -120,8 +128,8 @@ impl<'a> Via<'a> {
     }
 
     /// Opens the connection to the proxy; its handshake is a part of connecting.
-    async fn open(&self, progress: &mut Progress) -> Result<Stream, Fault> {
-        let stream = Stream::Plain(connect(self.url, progress).await?);
+    async fn open(&self, reach: &Reach, family: IpFamily, progress: &mut Progress) -> Result<Stream, Fault> {
+        let stream = Stream::Plain(connect(reach, self.url, family, progress).await?);
         match &self.tls {
             Some(tls) => Ok(Stream::Tls(Box::new(tls.handshake(host(self.url)?, stream).await?))),
             None => Ok(stream),
@@ -129,9 +137,9 @@ impl<'a> Via<'a> {
     }
 }
 
-async fn connect(url: &Url, progress: &mut Progress) -> Result<tokio::net::TcpStream, Fault> {
+async fn connect(reach: &Reach, url: &Url, family: IpFamily, progress: &mut Progress) -> Result<TcpStream, Fault> {
     progress.enter(Phase::Resolve);
-    let addresses = net::resolve(url).await?;
+    let addresses = reach.resolver.of_url(url, family).await?;
     progress.enter(Phase::Connect);
     net::connect(&addresses).await
 }

@@ -13,6 +13,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::command::{self, Output};
+use super::conclude::Limits;
 use super::cookies::Jar;
 use super::harvest::{Harvest, Values};
 use super::outcome::{Outcome, Phase, StepOutcome, Verdict};
@@ -142,7 +143,7 @@ impl Context<'_> {
         };
         let harvest = Harvest { wanted: &step.captures, values: &mut session.values };
         let visit = requests::Visit { jar: &mut session.jar, harvest };
-        requests::visit(self.reach, &request, visit, wall, timeout).await
+        requests::visit(self.reach, &request, visit, Limits { wall, timeout }).await
     }
 
     async fn command(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::{HttpExpect, SecretSource, TlsSettings};
+use super::{HttpExpect, IpFamily, SecretSource, TlsSettings};
 
 /// One HTTP request and what its answer must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct HttpProbe {
     pub method: http::Method,
     /// Which version of HTTP is spoken.
     pub version: HttpVersion,
+    /// Which addresses of a name are tried.
+    pub family: IpFamily,
     /// Request headers in the file's order; a header may repeat.
     pub headers: Vec<(http::HeaderName, HeaderText)>,
     /// What the header `Authorization` is made of, if the headers do not hold it.

@@ -200,7 +200,19 @@ fn report_no_rule(reader: &mut Reader, node: &Node, keys: &[&str]) {
     }
 }
 
-fn within(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Duration> {
+/// Reads `expect:` where `within` is all that can be expected.
+pub(super) fn only_within(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    timeout: Option<Duration>,
+) -> Option<Option<Duration>> {
+    let Some(node) = fields.get("expect") else { return Some(None) };
+    let fields = reader.fields(node, "`expect`", &["within"])?;
+    fields.get("within").map_or(Some(None), |node| within(reader, node, timeout).map(Some))
+}
+
+/// Reads `within` of a run that `timeout` bounds.
+pub(super) fn within(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Duration> {
     let within = reader.positive_duration(node, "`within`")?;
     if let Some(timeout) = timeout.filter(|timeout| within > *timeout) {
         report_too_long(reader, node.span, within, timeout);

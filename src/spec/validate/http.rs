@@ -17,7 +17,7 @@ use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
 use super::expect;
 use super::secret::{self, TextOrSecret};
-use super::tls;
+use super::{target, tls};
 
 /// The methods that make sense in a probe.
 const METHODS: [(&str, &Method); 7] = [
@@ -44,10 +44,11 @@ const COMPRESSIONS: [(&str, Compression); 3] =
 /// The most redirects that are followed; browsers stop at 20.
 const MAX_REDIRECTS: u8 = 20;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "url",
     "method",
     "version",
+    "ip",
     "headers",
     "basic_auth",
     "bearer_token",
@@ -69,23 +70,23 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
     let version =
         fields.get("version").map_or(Some(HttpVersion::Any), |node| reader.choice(node, "`version`", &VERSIONS));
-    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node));
+    let host = url.as_ref().and_then(Url::host).map(|host| host.to_owned());
+    let family = target::family(reader, &fields, host.as_ref());
+    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node, "`headers`"));
     let credentials = auth::read(reader, &fields, header_span(&fields, "authorization"));
     let body = body(reader, &fields);
     let compression = compression(reader, &fields);
     let redirects = fields.get("redirects").map_or(Some(0), |node| redirects(reader, node));
     let proxy = fields.get("proxy").map_or(Some(None), |node| proxy::read(reader, node).map(Some));
     let tls = fields.get("tls").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
-    if let (Some(url), Some(redirects)) = (&url, redirects) {
-        report_tls_without_tls(reader, &fields, url, redirects);
-    }
     let max_body =
         fields.get("max_body").map_or(Some(ByteSize::MIB), |node| reader.word(node, "`max_body`", Code::InvalidSize));
     let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect::read(reader, node, timeout));
-    Some(HttpProbe {
+    let probe = HttpProbe {
         url: url?,
         method: method?.clone(),
         version: version?,
+        family: family?,
         headers: headers?,
         credentials: credentials?,
         body: body?,
@@ -95,7 +96,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
         tls: tls?,
         max_body_bytes: max_body?.as_bytes(),
         expect: expect?,
-    })
+    };
+    report_tls_without_tls(reader, &fields, &probe);
+    Some(probe)
 }
 
 /// Reads a URL that can be asked for something.
@@ -166,11 +169,10 @@ fn redirects(reader: &mut Reader, node: &Node) -> Option<u8> {
 }
 
 /// Reports settings of TLS that no connection would ever look at.
-fn report_tls_without_tls(reader: &mut Reader, fields: &Fields<'_>, url: &Url, redirects: u8) {
-    let Some(span) = fields.key_span("tls").filter(|_| url.scheme() == "http" && redirects == 0) else { return };
-    let problem =
-        Diagnostic::new(Code::InvalidTls, "`tls` is set for a URL without TLS").at(span, "would never be used");
-    reader.report(problem.help("write an `https` URL, or remove `tls`"));
+fn report_tls_without_tls(reader: &mut Reader, fields: &Fields<'_>, probe: &HttpProbe) {
+    let Some(span) = fields.key_span("tls").filter(|_| !probe.may_meet_tls()) else { return };
+    let problem = Diagnostic::new(Code::InvalidTls, "`tls` is set for a URL without TLS");
+    reader.report(problem.at(span, "would never be used").help("write an `https` URL, or remove `tls`"));
 }
 
 /// Where the headers of a request hold the header `name`, if they do.
@@ -183,8 +185,9 @@ fn header_span(fields: &Fields<'_>, name: &str) -> Option<Span> {
     }
 }
 
-fn headers(reader: &mut Reader, node: &Node) -> Option<Vec<(HeaderName, HeaderText)>> {
-    let entries = reader.entries(node, "`headers`")?;
+/// Reads headers by name, each with a value or a list of values.
+pub(super) fn headers(reader: &mut Reader, node: &Node, what: &str) -> Option<Vec<(HeaderName, HeaderText)>> {
+    let entries = reader.entries(node, what)?;
     let mut found = Some(Vec::new());
     for entry in entries {
         let values = header(reader, entry);

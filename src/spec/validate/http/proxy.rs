@@ -42,7 +42,7 @@ fn no_proxy(reader: &mut Reader, node: &Node) -> Option<Vec<Bypass>> {
                    each with `:PORT` if need be, or `*`"
                 .to_owned(),
         });
-        reader.accept(node.span, Code::InvalidUrl, read)
+        reader.accept(node.span, Code::InvalidTarget, read)
     })
 }
 
