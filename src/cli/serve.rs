@@ -168,6 +168,8 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
         ..Options::default()
     };
     let mut daemon = Daemon::start(&content.fleet, Prober::system()?, options).await?;
+    // What runs has its own copy; that of a large fleet takes megabytes.
+    drop(content.fleet);
     let signal = loop {
         tokio::select! {
             signal = signals.next() => break signal,
