@@ -333,6 +333,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidUrl => "not a URL to probe",
         Code::InvalidPattern => "not a pattern",
         Code::InvalidTarget => "not a target",
+        Code::InvalidExchange => "cannot be said",
         Code::InvalidStatus => "not a status",
         Code::InvalidTls => "not the name of a server",
         Code::InvalidHeader => "cannot be sent",
