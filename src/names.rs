@@ -29,6 +29,8 @@ pub enum Metric {
     ProbeLastRun,
     /// When the first certificate of the presented chain ends.
     ProbeTlsNotAfter,
+    /// Whether a reference target of a service's uplink answers.
+    UplinkUp,
     /// Journey steps that were started.
     StepAttempts,
     /// Journey steps that succeeded.
@@ -59,7 +61,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which the reference lists them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ProbeAttempts,
         Self::ProbeSuccesses,
         Self::ProbeFailures,
@@ -70,6 +72,7 @@ impl Metric {
         Self::ProbeSuccess,
         Self::ProbeLastRun,
         Self::ProbeTlsNotAfter,
+        Self::UplinkUp,
         Self::StepAttempts,
         Self::StepSuccesses,
         Self::StepFailures,
@@ -99,6 +102,7 @@ impl Metric {
             Self::ProbeSuccess => "slo_probe_success",
             Self::ProbeLastRun => "slo_probe_last_run_timestamp_seconds",
             Self::ProbeTlsNotAfter => "slo_probe_tls_not_after_timestamp_seconds",
+            Self::UplinkUp => "slo_probe_uplink_up",
             Self::StepAttempts => "slo_journey_step_attempts_total",
             Self::StepSuccesses => "slo_journey_step_successes_total",
             Self::StepFailures => "slo_journey_step_failures_total",
@@ -129,6 +133,7 @@ impl Metric {
             Self::ProbeSuccess => "Whether the last run succeeded (1) or failed (0)",
             Self::ProbeLastRun => "Unix time at which the last run ended",
             Self::ProbeTlsNotAfter => "Unix time at which the earliest certificate of the last presented chain expires",
+            Self::UplinkUp => "Whether the prober of the service is connected (1) or no reference target answers (0)",
             Self::StepAttempts => "Journey steps that were started",
             Self::StepSuccesses => "Journey steps that succeeded",
             Self::StepFailures => "Journey steps that failed, by reason",
@@ -246,6 +251,8 @@ pub enum Record {
     GateCloseAt,
     /// A closed gate opens at this much budget, in seconds.
     GateResumeAt,
+    /// The least that remained since the gate closed, in seconds, where the gate opens from there.
+    GateTrough,
     /// State of the gate's latch.
     GateLatch,
     /// The gate's answer.
@@ -256,7 +263,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 23] = [
+    pub const FIXED: [Self; 24] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -277,6 +284,7 @@ impl Record {
         Self::BurnRateThreshold,
         Self::GateCloseAt,
         Self::GateResumeAt,
+        Self::GateTrough,
         Self::GateLatch,
         Self::GateOpen,
         Self::Info,
@@ -308,6 +316,7 @@ impl Record {
             Self::BurnRateThreshold => "slo:burn_rate_threshold:ratio".to_owned(),
             Self::GateCloseAt => "slo:deploy_gate_close_at:seconds".to_owned(),
             Self::GateResumeAt => "slo:deploy_gate_resume_at:seconds".to_owned(),
+            Self::GateTrough => "slo:deploy_gate_trough:seconds".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),
             Self::Info => "slo_info".to_owned(),

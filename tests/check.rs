@@ -492,14 +492,19 @@ fn probes() {
     assert_eq!(output.status.code(), Some(1), "unless asked to be");
 }
 
-/// An expectation of every kind, each damaged in one way.
-fn expectations() {
-    let good = damaged(
+/// A good file with an expectation of every kind.
+fn expecting() -> String {
+    damaged(
         GOOD,
         "expect: {status: [200], within: 2s}",
         "expect: {status: [200], version: [1.1, 2], tls: true, within: 2s, headers: {Age: {below: 10}, \
          Content-Type: {matches: '^text/'}}, body: {contains: [a, b], not_matches: err}, json: {/a: {equals: b}}}",
-    );
+    )
+}
+
+/// Each expectation, damaged in one way.
+fn expectations() {
+    let good = expecting();
     let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
     pin_damage(
@@ -524,15 +529,20 @@ fn expectations() {
     );
 }
 
-/// Steps that capture something, each damaged in one way.
-fn captures() {
+/// A good file with steps that capture something.
+fn capturing() -> String {
     let step = "{name: order, run: [order, one]}";
-    let good = damaged(
+    damaged(
         GOOD,
         step,
         "{name: order, run: [order, one], capture: {id: {regex: 'id=(.+)'}, token: {json: /token}}}
         - {name: look, http: {url: 'https://shop.example.com/orders/${id}', headers: {Authorization: 'Bearer ${token}'}}}",
-    );
+    )
+}
+
+/// Each capture, damaged in one way.
+fn captures() {
+    let good = capturing();
     let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
     pin_damage(
@@ -548,6 +558,7 @@ fn captures() {
                 "{Authorization: 'Bearer ${token}'}",
                 "{Host: '${id}', Authorization: 'Bearer ${token}'}",
             ),
+            ("capture-and-credentials", "headers: {Auth", "bearer_token: {env: T}, headers: {Auth"),
             ("capture-in-port", "shop.example.com/orders/${id}", "shop.example.com:${id}/"),
             ("capture-in-fragment", "orders/${id}", "orders#${id}"),
             ("capture-climbs-out", "orders/${id}", "orders/${id}/.."),
@@ -731,6 +742,7 @@ fn rules_gate_and_calendar() {
             ("gate-shares", "service: shop", "service: shop\ngate: {close_at: 30%, resume_at: 25%}"),
             ("gate-share", "service: shop", "service: shop\ngate: {resume_at: 250%}"),
             ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
+            ("gate-resume", "service: shop", "service: shop\ngate: {resume: 10m, dry_run: maybe}"),
             ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
@@ -798,6 +810,36 @@ fn services_that_disagree() {
     {
         assert_eq!(check(a, b).status.code(), Some(0), "{}", shown(&check(a, b)));
     }
+}
+
+#[test]
+fn uplinks() {
+    let with = |uplink: &str| damaged(GOOD, "service: shop", &format!("service: shop\nuplink: {uplink}"));
+    for (name, uplink) in [
+        ("uplink-no-targets", "{timeout: 1s}"),
+        ("uplink-empty", "{targets: []}"),
+        ("uplink-list", "[192.0.2.1:443]"),
+        ("uplink-unknown-key", "{target: '192.0.2.1:443'}"),
+        ("uplink-timeout-too-long", "{targets: ['192.0.2.1:443'], timeout: 1m}"),
+        (
+            "uplink-bad-targets",
+            "{targets: [192.0.2.1, 'gateway:0', 'gateway:https', '2001:db8::1:443', 'http://gateway/', ':53', '[2001:db8::1]:53']}",
+        ),
+    ] {
+        pin_bad(name, with(uplink).as_bytes());
+    }
+    let (good, other) = (
+        with("{targets: ['192.0.2.1:443', 'dns.example.com:53', '[2001:db8::1]:53'], timeout: 500ms}"),
+        damaged(COUNTED, "service: shop", "service: shop\nuplink: {targets: ['192.0.2.1:443']}"),
+    );
+    let output = burndown(&[("a.yaml", good.as_bytes()), ("b.yaml", other.as_bytes())], &["check", "."]);
+    pin("uplink-twice", &shown(&output));
+    let loaded = spec::load_text("a.yaml", &good);
+    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+    let uplink = loaded.fleet.services.values().next().and_then(|service| service.uplink.clone()).expect("an uplink");
+    assert_eq!(uplink.timeout, Duration::from_millis(500));
+    let targets: Vec<String> = uplink.targets.iter().map(ToString::to_string).collect();
+    assert_eq!(targets, ["192.0.2.1:443", "dns.example.com:53", "[2001:db8::1]:53"]);
 }
 
 #[test]
@@ -1346,11 +1388,21 @@ fn survives(directory: &Path, bytes: &[u8]) {
 fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
-    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into(), KINDS.into()]
+    vec![
+        read("quickstart.yaml"),
+        read("tracker.yaml"),
+        GOOD.into(),
+        COUNTED.into(),
+        KINDS.into(),
+        capturing().into(),
+        expecting().into(),
+    ]
 }
 
 /// Pieces that often mean something, at places where they do not.
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 36] = [
+    "${",
+    "}",
     "{{",
     "{{ if ",
     "le=",
@@ -1434,7 +1486,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..5_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..7_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {

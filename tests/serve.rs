@@ -1,17 +1,24 @@
 //! `burndown serve`: verdicts over real sockets and commands, schedules with time paused, and the program.
 
+mod bounds;
 mod dns;
 mod expect;
 mod grpc;
 mod http;
 mod icmp;
 mod journey;
+mod once;
+mod pages;
+mod program;
+mod reload;
 mod resolver;
 mod scheduler;
 mod server;
 mod tcp;
 mod tls;
+mod uplink;
 mod wall;
+mod web;
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -7,6 +7,7 @@ mod generate;
 mod load;
 mod logging;
 mod output;
+mod probe;
 mod prometheus;
 mod serve;
 mod signals;
@@ -24,6 +25,8 @@ pub enum Exit {
     Failure,
     /// The arguments or a file cannot be used.
     Usage,
+    /// It did what was asked, and there is no answer.
+    Unknown,
 }
 
 impl From<Exit> for ExitCode {
@@ -32,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Success => 0,
             Exit::Failure => 1,
             Exit::Usage => 2,
+            Exit::Unknown => 3,
         })
     }
 }
@@ -50,6 +54,7 @@ enum Command {
     Generate(generate::Arguments),
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
+    Probe(probe::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -61,6 +66,7 @@ pub fn main() -> Exit {
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

@@ -163,11 +163,13 @@ pub enum SkipReason {
     Overrun,
     /// The prober itself could not do its work: no descriptor left, a secret missing.
     Internal,
+    /// The run failed while no reference target of the service's `uplink` answered either.
+    Uplink,
 }
 
 impl SkipReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Overrun, Self::Internal];
+    pub const ALL: [Self; 3] = [Self::Overrun, Self::Internal, Self::Uplink];
 
     /// The value of the label `reason`.
     #[must_use]
@@ -175,6 +177,7 @@ impl SkipReason {
         match self {
             Self::Overrun => crate::names::label::REASON_OVERRUN,
             Self::Internal => "internal",
+            Self::Uplink => "uplink",
         }
     }
 }

@@ -63,6 +63,32 @@ pub struct Service {
     pub changes: BTreeMap<Name, Change>,
     /// When people are at work, if a file says it.
     pub working_hours: Option<WorkingHours>,
+    /// What tells the prober's own outage from that of its targets, if a file says it.
+    pub uplink: Option<Uplink>,
+}
+
+/// Reference targets: while none of them answers, it is the prober that is cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// Where a TCP connection is tried, at least one.
+    pub targets: Vec<UplinkTarget>,
+    /// How long a target may take to accept one.
+    pub timeout: Duration,
+}
+
+/// One reference target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkTarget {
+    /// A name or an address.
+    pub host: url::Host,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+impl std::fmt::Display for UplinkTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
 }
 
 /// What a planned change costs.
@@ -422,12 +448,26 @@ pub enum BurnSpeed {
 pub struct Gate {
     /// The gate closes when this much or less remains.
     pub close_at: BudgetAmount,
-    /// A closed gate opens when this much remains.
+    /// A closed gate opens when this much remains, or has come back.
     pub resume_at: BudgetAmount,
+    /// Which of the two.
+    pub resume: Resume,
+    /// Whether a closed gate only says so and stops nobody.
+    pub dry_run: bool,
     /// What an unknown SLO means.
     pub on_unknown: OnUnknown,
     /// Where `resume_at` stands, if the file sets it.
     pub resume_span: Option<Span>,
+}
+
+/// What `resume_at` is measured from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// From zero: the gate opens when that much remains.
+    #[default]
+    AtLevel,
+    /// From the lowest point since the gate closed: it opens when that much has come back.
+    FromTrough,
 }
 
 /// An amount of error budget.
@@ -466,6 +506,16 @@ pub struct Probe {
     pub span: Span,
 }
 
+impl Probe {
+    /// Whether it is the same probe as `other`, wherever in its file each of them stands.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let Self { service, name, interval, timeout, kind, span: _ } = self;
+        (service, name, interval, timeout, kind)
+            == (&other.service, &other.name, &other.interval, &other.timeout, &other.kind)
+    }
+}
+
 /// What a run of a probe does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProbeKind {
@@ -483,6 +533,17 @@ pub enum ProbeKind {
     Grpc(Box<GrpcProbe>),
     /// Steps that run a command or a request, one after another.
     Journey(Box<Journey>),
+}
+
+impl ProbeKind {
+    /// The key under which a file has it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Journey(_) => "journey",
+        }
+    }
 }
 
 /// Where a secret is kept. The value itself is read when it is used and never stored here.

@@ -334,6 +334,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidPattern => "not a pattern",
         Code::InvalidTarget => "not a target",
         Code::InvalidExchange => "cannot be said",
+        Code::InvalidTarget | Code::InvalidUplink => "not a target",
         Code::InvalidStatus => "not a status",
         Code::InvalidTls => "not the name of a server",
         Code::InvalidHeader => "cannot be sent",

@@ -22,8 +22,8 @@ const PREFIX: &str = "burndown-run-";
 #[derive(Debug)]
 pub(in super::super) struct RunDir {
     directory: TempDir,
-    /// Held, never read.
-    _lock: File,
+    /// Held, never read. A file system without locks has none; what a killed process leaves there stays.
+    _lock: Option<File>,
 }
 
 impl RunDir {
@@ -56,7 +56,11 @@ impl RunDir {
 fn make_locked(parent: &Path) -> io::Result<RunDir> {
     let permissions = Permissions::from_mode(0o700);
     let directory = tempfile::Builder::new().prefix(PREFIX).permissions(permissions).tempdir_in(parent)?;
-    let lock = lock(directory.path())?;
+    let lock = match lock(directory.path()) {
+        Ok(lock) => Some(lock),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+        Err(_) => None,
+    };
     fs::symlink_metadata(directory.path())?;
     Ok(RunDir { directory, _lock: lock })
 }

@@ -201,3 +201,31 @@ async fn cleanup_uses_what_was_captured_and_does_without_what_was_not() {
         fs::remove_file(yard.note("always")).expect("removes");
     }
 }
+
+#[tokio::test]
+async fn a_redirect_to_another_host_takes_nothing_along() {
+    let yard = Yard::new();
+    let there = Site::start(vec![page("/", "ok")]).await;
+    let elsewhere = format!("Location: {}\r\n", there.url_by_name("/there"));
+    let login = "Set-Cookie: session=one; Path=/\r\nX-Token: abc\r\n".to_owned();
+    let here = Site::start(vec![
+        ("/login", 200, login, String::new()),
+        ("/away", 302, elsewhere, String::new()),
+        ("/around", 302, "Location: /here\r\n".to_owned(), String::new()),
+        page("/", "ok"),
+    ])
+    .await;
+    let go = |name: &str, path: &str| {
+        format!(
+            "{{name: {name}, http: {{url: \"{}\", redirects: 1, headers: {{X-Secret: '${{token}}', X-Plain: a}}}}}}",
+            here.url(path)
+        )
+    };
+    let login =
+        format!("{{name: login, http: {{url: \"{}\"}}, capture: {{token: {{header: X-Token}}}}}}", here.url("/login"));
+    let outcome = yard.calm(&[login, go("around", "/around"), go("away", "/away")].join(", "), "").await;
+    assert_eq!(words(&outcome.verdict), ("success", ""));
+    let carries = |request: &str| ["abc", "session=one", "x-plain: a"].map(|part| request.contains(part));
+    assert_eq!(carries(&here.requests()[2]), [true; 3], "on the same host");
+    assert_eq!(carries(&there.requests()[0]), [false, false, true], "{:?}", there.requests());
+}

@@ -36,6 +36,10 @@ pub(super) fn read(
         None => None,
         Some((stand_ins, span)) => Some(target(reader, &request.url, stand_ins, *span)?),
     };
+    if let (Some(span), true) = (parts.authorization, request.credentials.is_some()) {
+        let problem = Diagnostic::new(Code::OneOf, "a header and credentials set `Authorization`").at(span, "this");
+        reader.report(problem.help("keep one of them"));
+    }
     let escape = escape(&request, &parts.headers);
     let body = parts.body.map(|text| BodyTemplate { text, escape });
     parts.is_complete.then_some(StepRequest { request, target, headers: parts.headers, body })
@@ -47,6 +51,8 @@ struct Parts {
     url: Option<(StandIns, Span)>,
     headers: Vec<(HeaderName, Template)>,
     body: Option<Template>,
+    /// Where a header `Authorization` stands that is filled in.
+    authorization: Option<Span>,
     /// Whether all of it could be read.
     is_complete: bool,
 }
@@ -93,6 +99,9 @@ impl Parts {
         if name == ::http::header::HOST {
             report_elsewhere(reader, entry.key_span, "`${…}` stands in the header `Host`");
             return None;
+        }
+        if name == ::http::header::AUTHORIZATION {
+            self.authorization = Some(entry.key_span);
         }
         for (span, template) in templates {
             if secret::is_secret_header(name.as_str()) && template.captures().next().is_none() {
