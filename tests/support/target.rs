@@ -291,7 +291,7 @@ impl Identity {
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("signs");
-        Self { chain: vec![certificate.der().clone()], key }
+        Self { chain: vec![certificate.der().clone()], pem: certificate.pem(), key }
     }
 
     /// The chain and its key, as rustls takes them.
