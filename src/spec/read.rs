@@ -332,7 +332,6 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidSize => "not a size",
         Code::InvalidUrl => "not a URL to probe",
         Code::InvalidPattern => "not a pattern",
-        Code::InvalidTarget => "not a target",
         Code::InvalidExchange => "cannot be said",
         Code::InvalidTarget | Code::InvalidUplink => "not a target",
         Code::InvalidStatus => "not a status",

@@ -128,6 +128,14 @@ async fn grpc() {
 }
 
 #[tokio::test]
+async fn journey() {
+    let _alone = ALONE.lock().await;
+    let outcome = run_kind(RootCertStore::empty(), "journey: {steps: [{name: one, run: [sleep, '9']}]}").await;
+    assert_eq!(words(&outcome.verdict), ("timeout", "step `one`: `sleep` did not end within 1s"));
+    assert!((WALL..WALL + MARGIN).contains(&outcome.duration), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn http() {
     let _alone = ALONE.lock().await;
     let silent = silent().await;
