@@ -71,12 +71,12 @@ fn history() -> impl Strategy<Value = History> {
 
 /// What the rules must record at one step.
 #[derive(Clone, Copy, Debug, Default)]
-struct Expected {
-    ratio: Option<f64>,
-    remaining: Option<f64>,
-    coverage: Option<f64>,
-    latch: Option<f64>,
-    answer: Option<f64>,
+pub(crate) struct Expected {
+    pub(crate) ratio: Option<f64>,
+    pub(crate) remaining: Option<f64>,
+    pub(crate) coverage: Option<f64>,
+    pub(crate) latch: Option<f64>,
+    pub(crate) answer: Option<f64>,
 }
 
 /// A recorded value, and its name among the expected series.
@@ -93,15 +93,14 @@ fn slice() -> Duration {
     Duration::from_mins(5)
 }
 
-/// What `src/slo` says of a history at every step.
-fn expected(plan: &SloPlan, history: &History) -> Vec<Expected> {
-    let slices = slices(history, 1);
+/// What `src/slo` says of the slices that the slow rules see, at each of so many steps.
+pub(crate) fn expected(plan: &SloPlan, slices: &[Slice], steps: usize) -> Vec<Expected> {
     let window = plan.slo.window;
     let thresholds = Thresholds::of(plan);
     let mut held: Option<Held> = None;
-    let steps = (0..STEPS).map(|step| {
+    let steps = (0..steps).map(|step| {
         let now = i64::try_from(step).unwrap() * STEP;
-        let tally = budget::tally(&slices, window, slice(), now);
+        let tally = budget::tally(slices, window, slice(), now);
         let budget = budget::budget(plan.slo.objective, window, slice(), &tally, now);
         let mut expected = Expected::default();
         let Some(newest) = tally.newest else { return expected };
@@ -142,7 +141,7 @@ fn fires(plan: &SloPlan, pair: &Pair, history: &History) -> Vec<Option<f64>> {
 }
 
 /// Values in promtool's notation. A series that ends is ended by a staleness marker, as the rules end theirs.
-fn values(values: impl IntoIterator<Item = Option<f64>>) -> String {
+pub(crate) fn values(values: impl IntoIterator<Item = Option<f64>>) -> String {
     let mut text = String::new();
     let mut was_there = false;
     for value in values {
@@ -157,11 +156,11 @@ fn values(values: impl IntoIterator<Item = Option<f64>>) -> String {
 }
 
 /// Counts the histories in which two series differ, or only one of them is there.
-fn differing(recorded: &str, expected: &str) -> String {
-    let expected = format!("expected_{expected}");
+pub(crate) fn differing(recorded: &str, expected: &str, by: &str) -> String {
+    let (expected, on) = (format!("expected_{expected}"), format!("on ({by})"));
     format!(
-        "count((abs({recorded} - on (history) {expected}) > 0.000001) or on (history) ({recorded} unless on (history) \
-         {expected}) or on (history) ({expected} unless on (history) {recorded})) or vector(0)"
+        "count((abs({recorded} - {on} {expected}) > 0.000001) or {on} ({recorded} unless {on} {expected}) \
+         or {on} ({expected} unless {on} {recorded})) or vector(0)"
     )
 }
 
@@ -169,7 +168,7 @@ fn differing(recorded: &str, expected: &str) -> String {
 ///
 /// Both tiers are evaluated at the same moment here, and promtool takes groups in random order unless it is told one;
 /// then a ticket's alert would now and then read the short window of the step before.
-fn in_order(directory: &Path) -> Vec<String> {
+pub(crate) fn in_order(directory: &Path) -> Vec<String> {
     const GROUP: &str = "\n- name: ";
     let mut order = Vec::new();
     for (file, suffix) in [("rules/shop.fast.yaml", ""), ("rules/shop.slow.yaml", "/slow")] {
@@ -233,7 +232,7 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
         let counts = |pick: fn((u32, u32)) -> u32| values(history.iter().map(|what| Some(pick((*what)?).into())));
         feed(format!("slo:sli_total:increase{recorded}"), counts(|(_, total)| total));
         feed(format!("slo:sli_bad:increase{recorded}"), counts(|(bad, _)| bad));
-        let steps = expected(plan, history);
+        let steps = expected(plan, &slices(history, 1), STEPS);
         let own = format!("{{history=\"{at}\"}}");
         let parts: [Part; 5] = [
             ("ratio", |step| step.ratio),
@@ -266,11 +265,11 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
     let firing = r#"ALERTS{alertname="ErrorBudgetBurn",alertstate="firing"}"#;
     let on = "unless on (history, long_window)";
     let checks = [
-        differing("slo:sli_error:ratio_rate2d", "ratio"),
-        differing("slo:error_budget_remaining:seconds", "remaining"),
-        differing("slo:coverage:ratio", "coverage"),
-        differing("slo:deploy_gate_latch:open", "latch"),
-        differing("slo:deploy_gate:open", "answer"),
+        differing("slo:sli_error:ratio_rate2d", "ratio", "history"),
+        differing("slo:error_budget_remaining:seconds", "remaining", "history"),
+        differing("slo:coverage:ratio", "coverage", "history"),
+        differing("slo:deploy_gate_latch:open", "latch", "history"),
+        differing("slo:deploy_gate:open", "answer", "history"),
         format!("count(({firing} {on} expected_firing) or (expected_firing {on} {firing})) or vector(0)"),
     ];
     text.push_str("  promql_expr_test:\n");

@@ -13,6 +13,7 @@ mod end_to_end;
 mod exact;
 mod generate;
 mod grafana;
+mod history;
 mod house;
 mod kinds;
 mod operator;

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::str::FromStr;
 
 use jiff::Timestamp;
 use url::Url;
 
+use super::moment::Moment;
 use super::prometheus::{self, AccessArguments};
 use super::{Exit, load, output};
 use crate::backfill::{self, BLOCK, Progress, Span, Written};
 use crate::slo::{Plan, SloPlan};
-use crate::units::Duration;
 
 /// The directory below the output directory that takes the blocks of promtool.
 const BLOCKS: &str = "blocks";
@@ -43,35 +42,6 @@ pub(super) struct Arguments {
     promtool: Option<PathBuf>,
     #[command(flatten)]
     access: AccessArguments,
-}
-
-/// How long ago, or a time.
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    Ago(Duration),
-    At(Timestamp),
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let time = || text.parse::<Timestamp>().map(Self::At);
-        text.parse()
-            .map(Self::Ago)
-            .or_else(|_| time())
-            .map_err(|_| "write a duration such as `30d`, or a time such as `2026-01-31T06:00:00Z`".to_owned())
-    }
-}
-
-impl Moment {
-    /// In Unix milliseconds.
-    fn before(self, now: Timestamp) -> i64 {
-        match self {
-            Self::Ago(time) => now.as_millisecond() - i64::try_from(time.as_millis()).unwrap_or(i64::MAX),
-            Self::At(time) => time.as_millisecond(),
-        }
-    }
 }
 
 /// Runs the command.
@@ -128,7 +98,7 @@ fn full_name(slo: &SloPlan) -> String {
 fn words(progress: &Progress<'_>) -> String {
     match progress {
         Progress::RecordedSince(slo, time) => {
-            format!("{} is recorded since {} and filled up to there", full_name(slo), Moment::time(*time))
+            format!("{} is recorded since {} and filled up to there", full_name(slo), self::time(*time))
         }
         Progress::NothingToFill(slo) => format!(
             "{} is recorded for all that time, so nothing is filled; to fill it anew, delete its recorded series first",
@@ -138,10 +108,8 @@ fn words(progress: &Progress<'_>) -> String {
     }
 }
 
-impl Moment {
-    fn time(millis: i64) -> impl fmt::Display {
-        Timestamp::from_millisecond(millis).unwrap_or_default()
-    }
+fn time(millis: i64) -> impl fmt::Display {
+    Timestamp::from_millisecond(millis).unwrap_or_default()
 }
 
 /// The options of promtool that make one block of one file.

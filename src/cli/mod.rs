@@ -4,13 +4,16 @@ mod backfill;
 mod check;
 mod demo;
 mod generate;
+mod history;
 mod load;
 mod logging;
+mod moment;
 mod output;
 mod probe;
 mod prometheus;
 mod serve;
 mod signals;
+mod storage;
 
 use std::process::ExitCode;
 
@@ -55,6 +58,7 @@ enum Command {
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
     Probe(probe::Arguments),
+    History(history::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -67,6 +71,7 @@ pub fn main() -> Exit {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

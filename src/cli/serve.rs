@@ -2,7 +2,6 @@
 
 mod files;
 
-use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use url::Url;
 
 use super::logging::LogArguments;
 use super::signals::{Hangups, Signals};
-use super::{Exit, output};
+use super::{Exit, output, storage};
 use crate::history::{FileError, Storage};
 use crate::probe::{Grace, Prober, ProberError, Shard};
 use crate::serve::{Daemon, Options, ReloadRequest, StartError, WebConfig, WebConfigError};
@@ -139,26 +138,15 @@ fn ask_for_descriptors() {
 }
 
 /// The history of a service, if there is to be one.
-fn storage(fleet: &Fleet, path: Option<&Path>) -> Result<Option<Arc<Storage>>, ServeError> {
+fn open_storage(fleet: &Fleet, path: Option<&Path>) -> Result<Option<Arc<Storage>>, ServeError> {
     let path = match path {
         Some(path) if path == Path::new("none") => return Ok(None),
         Some(path) => path.to_owned(),
-        None => usual_place(|name| std::env::var_os(name)).ok_or(ServeError::NoPlace)?,
+        None => storage::usual_place().ok_or(ServeError::NoPlace)?,
     };
     let storage = Storage::open(&path, fleet)?;
     tracing::info!(path = %path.display(), "keeping the history");
     Ok(Some(Arc::new(storage)))
-}
-
-/// Where systemd says that a service keeps its state, or else the XDG base directory specification. Neither is used
-/// unless it is an absolute path.
-fn usual_place(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // With several directories in it, systemd separates them by colons.
-    let first = |path: PathBuf| path.to_str().and_then(|text| text.split(':').next().map(PathBuf::from));
-    let of_unit = absolute("STATE_DIRECTORY").and_then(first);
-    let of_user = || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
-    of_unit.or_else(|| Some(of_user()?.join("burndown")))
 }
 
 /// Serves until the first signal, then stops gracefully; a second signal ends it at once.
@@ -171,7 +159,7 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
     let options = Options {
         listen: arguments.listen.clone(),
         location: arguments.location.clone(),
-        storage: storage(&content.fleet, arguments.storage.as_deref())?,
+        storage: open_storage(&content.fleet, arguments.storage.as_deref())?,
         excerpts: arguments.excerpts,
         config: content.text,
         web,
@@ -224,25 +212,5 @@ async fn reload(daemon: &mut Daemon, files: &Files) -> Result<(), String> {
             tracing::error!("the files cannot be used, so what ran before goes on");
             Err(wrong)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_place_is_that_of_the_unit_or_the_user() {
-        let place = |set: &[(&str, &str)]| {
-            let of = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-            usual_place(of).map(|path| path.display().to_string())
-        };
-        let place = |set: &[(&str, &str)]| place(set).unwrap_or_default();
-        let home = ("HOME", "/users/ann");
-        assert_eq!(place(&[("STATE_DIRECTORY", "/var/lib/burndown:/var/lib/other"), home]), "/var/lib/burndown");
-        assert_eq!(place(&[("XDG_STATE_HOME", "/state"), home]), "/state/burndown");
-        assert_eq!(place(&[("XDG_STATE_HOME", "state"), home]), "/users/ann/.local/state/burndown");
-        assert_eq!(place(&[("HOME", "")]), "");
-        assert_eq!(place(&[]), "");
     }
 }

@@ -135,6 +135,6 @@ mod tests {
             line.resume(4, last * 1_000);
             line.now(&clock).0.era
         };
-        assert_eq!([era(0), era(999_999), era(1_000_299), era(1_000_300)], [4, 4, 4, 5]);
+        assert_eq!([era(0), era(999_999), era(1_000_299), era(1_000_301)], [4, 4, 4, 5]);
     }
 }

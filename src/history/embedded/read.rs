@@ -52,7 +52,7 @@ impl Readers {
         read.await.map_err(|error| unavailable(&error))?
     }
 
-    fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
+    pub(super) fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
         let (counted, cells, span, uncommitted) = {
             let state = self.shared.lock();
             let counted = state.counted(key).cloned().ok_or_else(|| HistoryError::NotKept(key.clone()))?;
@@ -112,6 +112,8 @@ pub struct Archive(Connection);
 pub struct ArchivedProbe {
     /// The probe.
     pub key: ProbeKey,
+    /// Milliseconds from one run to the next, as far as the service knew it last.
+    pub interval_ms: i64,
     /// The names of the SLOs that count its runs, as far as the service knew them last.
     pub slos: Vec<String>,
 }
@@ -125,6 +127,14 @@ pub struct ArchivedMinute {
     pub good: u64,
     /// Runs that did not, by reason.
     pub failures: BTreeMap<Cow<'static, str>, u64>,
+}
+
+impl ArchivedMinute {
+    /// Runs that did not meet every expectation.
+    #[must_use]
+    pub fn bad(&self) -> u64 {
+        self.failures.values().sum()
+    }
 }
 
 impl Archive {

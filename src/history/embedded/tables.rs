@@ -451,16 +451,16 @@ fn open_minutes(connection: &Connection, id: i64, first: i64, end: i64) -> Resul
 /// What keeps them from being read.
 pub(super) fn archived_probes(connection: &Connection) -> Result<Vec<ArchivedProbe>, FileError> {
     let mut statement = connection.prepare(
-        "SELECT probes.service, probes.probe, slo FROM probes LEFT JOIN slos USING (service, probe) ORDER BY 1, 2, 3",
+        "SELECT probes.service, probes.probe, interval_ms, slo FROM probes LEFT JOIN slos USING (service, probe) ORDER BY 1, 2, 4",
     )?;
     let mut rows = statement.query([])?;
     let mut probes: Vec<ArchivedProbe> = Vec::new();
     while let Some(row) = rows.next()? {
         let key = ProbeKey { service: name(&row.get::<_, String>(0)?)?, probe: name(&row.get::<_, String>(1)?)? };
-        let slo: Option<String> = row.get(2)?;
+        let slo: Option<String> = row.get(3)?;
         match probes.last_mut().filter(|probe| probe.key == key) {
             Some(probe) => probe.slos.extend(slo),
-            None => probes.push(ArchivedProbe { key, slos: slo.into_iter().collect() }),
+            None => probes.push(ArchivedProbe { key, interval_ms: row.get(2)?, slos: slo.into_iter().collect() }),
         }
     }
     Ok(probes)

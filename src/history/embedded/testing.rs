@@ -13,9 +13,9 @@ pub(super) struct ManualClock {
 }
 
 impl ManualClock {
-    /// Clocks that stand at some seconds of Unix time.
+    /// Clocks that stand in the middle of a second of Unix time.
     pub(super) fn at(seconds: i64) -> Self {
-        Self { unix_ms: AtomicI64::new(seconds * 1_000), ticks_ms: AtomicU64::new(0) }
+        Self { unix_ms: AtomicI64::new(seconds * 1_000 + 500), ticks_ms: AtomicU64::new(0) }
     }
 
     /// Time passes on both.

@@ -139,7 +139,7 @@ impl Writer {
     }
 
     /// One commit, or one attempt at it.
-    fn turn(&mut self, now_or_never: bool) {
+    pub(super) fn turn(&mut self, now_or_never: bool) {
         let generation = self.shared.generation.load(Ordering::SeqCst);
         let found = self.shared.lock().damage.take().filter(|(of, _)| *of == generation);
         if let Some((_, damage)) = found.filter(|_| self.files.is_some()) {
