@@ -32,8 +32,11 @@ const FLEET: usize = 500;
 /// counts what is the same at every point, and read once, at each of them.
 const MOST_SAMPLES: u64 = 20_000_000;
 
-/// The recorded series that the pages of a fleet read, with a value for the SLO of a number.
-const RECORDED: [(&str, fn(usize) -> f64); 13] = [
+/// A recorded series with its value for the SLO of a number.
+type Recorded = (&'static str, fn(usize) -> f64);
+
+/// The recorded series that the pages of a fleet read.
+const RECORDED: [Recorded; 13] = [
     ("slo:objective:ratio", |_| 0.999),
     ("slo:error_budget:ratio", |_| 0.001),
     ("slo:error_budget:seconds", |_| 2592.0),
