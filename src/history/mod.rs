@@ -66,6 +66,23 @@ pub struct Slice {
     pub failures: BTreeMap<Reason, u64>,
 }
 
+/// A group of an SLO with a budget of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// The values of the labels that the SLO is split by; none for an SLO that is not split.
+    pub labels: BTreeMap<String, String>,
+    /// Its slices, in order of time.
+    pub slices: Vec<Slice>,
+}
+
+impl Group {
+    /// The one group of an SLO that is not split.
+    #[must_use]
+    pub fn whole(slices: Vec<Slice>) -> Self {
+        Self { labels: BTreeMap::new(), slices }
+    }
+}
+
 /// Why a history could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
@@ -77,8 +94,8 @@ pub enum HistoryError {
     NotKept(SloKey),
 }
 
-/// The slices of one SLO, in order of time, or why there are none.
-pub type Slices<'a> = Pin<Box<dyn Future<Output = Result<Vec<Slice>, HistoryError>> + Send + 'a>>;
+/// The groups of one SLO in order of their labels, or why there are none. Groups without slices may be left out.
+pub type Groups<'a> = Pin<Box<dyn Future<Output = Result<Vec<Group>, HistoryError>> + Send + 'a>>;
 
 /// How an embedded history fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,11 +123,11 @@ pub trait Committed: Send + Sync {
 
 /// Where slices are kept.
 pub trait History: Send + Sync {
-    /// The length of every slice of `key`.
+    /// The length of every slice of `key`, at least a second.
     fn slice(&self, key: &SloKey) -> Duration;
 
-    /// The slices of `key` that end in (`after`, `until`], both in seconds of Unix time, in order of time.
+    /// The slices of every group of `key` that end in (`after`, `until`], both in seconds of Unix time.
     ///
     /// The slice that is still being filled ends in the future and is therefore not among those up to now.
-    fn slices<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Slices<'a>;
+    fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a>;
 }

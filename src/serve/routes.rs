@@ -191,7 +191,7 @@ async fn on_board(app: &App, path: &str) -> Option<Response<AnyBody>> {
     let (content_type, text) = match path {
         "/" => (HTML, board.page(now).await.ok()),
         "/board.js" => ("text/javascript; charset=utf-8", Some(board::SCRIPT.to_owned())),
-        "/api/v1/slos" => (JSON, serde_json::to_string(&board.states(now).await).ok()),
+        "/api/v1/slos" => ("application/json", serde_json::to_string(&board.standings().list(now).await).ok()),
         _ => return None,
     };
     Some(made(content_type, text, board::CONTENT_SECURITY_POLICY))

@@ -120,11 +120,29 @@ impl<'a> Tallies<'a> {
 
     /// What [`tally`] says of the slices that end in (`now` − `window`, `now`].
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // a number of slices
     pub fn tally(&self, window: Duration, now: i64) -> Tally {
         let from = now.saturating_sub(seconds(window));
         let start = self.slices.partition_point(|one| one.end <= from);
         let end = self.slices.partition_point(|one| one.end <= now);
+        self.between(start, end, window, now)
+    }
+
+    /// The tally of the window that ends where each slice ends, in order of time, in one go over the slices.
+    pub fn at_each_end(&self, window: Duration) -> impl Iterator<Item = (i64, Tally)> + '_ {
+        let length = seconds(window);
+        let mut start = 0;
+        self.slices.iter().enumerate().map(move |(at, slice)| {
+            let from = slice.end.saturating_sub(length);
+            while self.slices.get(start).is_some_and(|one| one.end <= from) {
+                start += 1;
+            }
+            (slice.end, self.between(start, at + 1, window, slice.end))
+        })
+    }
+
+    /// The tally of the slices `start`..`end`, which are those of a window that ends at `now`.
+    #[allow(clippy::cast_precision_loss)] // a number of slices
+    fn between(&self, start: usize, end: usize, window: Duration, now: i64) -> Tally {
         let inside = self.slices.get(start..end).unwrap_or_default();
         let (Some(first), Some(last)) = (inside.first(), inside.last()) else { return Tally::default() };
         let sum = |at: usize| self.sums.get(at).copied().unwrap_or_default();
@@ -253,7 +271,11 @@ mod tests {
             }));
             let (window, minute) = (Duration::from_mins(window), Duration::from_mins(1));
             let now = now * MINUTE / 2;
-            prop_assert_eq!(Tallies::new(&history, minute).tally(window, now), tally(&history, window, minute, now));
+            let tallies = Tallies::new(&history, minute);
+            prop_assert_eq!(tallies.tally(window, now), tally(&history, window, minute, now));
+            let at_ends: Vec<_> = tallies.at_each_end(window).collect();
+            let looked_up: Vec<_> = history.iter().map(|one| (one.end, tallies.tally(window, one.end))).collect();
+            prop_assert_eq!(at_ends, looked_up);
         }
 
         #[test]

@@ -1,0 +1,4 @@
+//! How SLOs stand: the same numbers from every history, for everybody who shows or judges them.
+
+mod numbers;
+mod shop;
