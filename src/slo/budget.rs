@@ -103,6 +103,8 @@ pub struct Tallies<'a> {
     slice: Duration,
     /// Bad and all events of the slices up to each, beginning with none.
     sums: Vec<(f64, f64)>,
+    /// Whether there were slices before these, which are lost.
+    is_cut: bool,
 }
 
 impl<'a> Tallies<'a> {
@@ -115,7 +117,14 @@ impl<'a> Tallies<'a> {
             sum
         };
         let sums = std::iter::once((0.0, 0.0)).chain(slices.iter().map(add)).collect();
-        Self { slices, slice, sums }
+        Self { slices, slice, sums, is_cut: false }
+    }
+
+    /// The same where there were slices before these, which are lost: the SLO is then older than its first slice, and
+    /// of a window that reaches back further the rest was not observed.
+    #[must_use]
+    pub fn cut(slices: &'a [Slice], slice: Duration) -> Self {
+        Self { is_cut: true, ..Self::new(slices, slice) }
     }
 
     /// What [`tally`] says of the slices that end in (`now` − `window`, `now`].
@@ -151,7 +160,10 @@ impl<'a> Tallies<'a> {
             bad: bad - bad_before,
             total: total - total_before,
             observed: inside.len() as f64 * self.slice.as_secs_f64(),
-            expected: expected(first.end, window, self.slice, now),
+            expected: match self.is_cut {
+                true => window.as_secs_f64(),
+                false => expected(first.end, window, self.slice, now),
+            },
             newest: Some(last.end),
         }
     }
@@ -243,6 +255,16 @@ mod tests {
         let idle = tally(&idle, Duration::from_days(30), Duration::from_mins(5), 600);
         let idle = budget(objective("99.9"), Duration::from_days(30), Duration::from_mins(5), &idle, 600);
         assert_eq!((idle.consumed, idle.coverage, idle.state), (0.0, 1.0, State::Known));
+    }
+
+    #[test]
+    fn what_was_lost_shows_as_coverage() {
+        // Ten days are left of a month.
+        let history = slices((1..=2_880).map(|at| (at * 300, 0.0, 10.0)));
+        let (month, slice, now) = (Duration::from_days(30), Duration::from_mins(5), 2_880 * 300);
+        let coverage = |tallies: Tallies<'_>| spend(1.0, slice, &tallies.tally(month, now), now).coverage;
+        assert_eq!(coverage(Tallies::new(&history, slice)), 1.0);
+        assert!((coverage(Tallies::cut(&history, slice)) - 1.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]

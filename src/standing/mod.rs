@@ -14,6 +14,9 @@ pub mod words;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, StreamExt as _};
+
 use crate::history::{Group, History, HistoryError, SloKey};
 use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
@@ -23,6 +26,9 @@ use state::Looked;
 
 /// Slices shorter than this are not read for days, only for windows: nobody needs a month of seconds.
 const SHORTEST_OF_DAYS: Duration = Duration::from_mins(1);
+
+/// How many SLOs are read at once.
+const AT_ONCE: usize = 4;
 
 /// The SLOs of a plan over a history.
 #[derive(Clone)]
@@ -83,11 +89,9 @@ impl Standings {
     /// More exactly each at the end of its last slice that is complete: one that is still being filled would count as
     /// time that was not observed.
     pub async fn all(&self, now: i64) -> Vec<Standing> {
-        let mut standings = Vec::with_capacity(self.slos.len());
-        for plan in self.slos.iter() {
-            let read = self.read(plan, state::needed(plan), now).await;
-            standings.push(self.looked(plan, &read, now).standing());
-        }
+        // Several at once, since a history may be far away; few, since each may be large.
+        let readings: Vec<_> = self.slos.iter().map(|plan| self.standing(plan, now).boxed()).collect();
+        let mut standings: Vec<Standing> = stream::iter(readings).buffer_unordered(AT_ONCE).collect().await;
         standings.sort_by(|one, other| SloState::by_attention(&one.state, &other.state));
         standings
     }
@@ -106,6 +110,11 @@ impl Standings {
         let has_days = self.history.slice(&SloKey::of(&plan.slo)) >= SHORTEST_OF_DAYS;
         let read = self.read(plan, if has_days { windows.max(days) } else { windows }, now).await;
         Some(self.looked(plan, &read, now).full())
+    }
+
+    async fn standing(&self, plan: &SloPlan, now: i64) -> Standing {
+        let read = self.read(plan, state::needed(plan), now).await;
+        self.looked(plan, &read, now).standing()
     }
 
     async fn read(&self, plan: &SloPlan, back: Duration, now: i64) -> Result<Vec<Group>, HistoryError> {
@@ -127,6 +136,9 @@ impl From<&HistoryError> for Data {
         match error {
             HistoryError::Unavailable(_) => Self::Unavailable,
             HistoryError::NotKept(_) => Self::NotKept,
+            HistoryError::Incomplete(_) => Self::Incomplete,
+            HistoryError::RulesNotLoaded(_) => Self::RulesNotLoaded,
+            HistoryError::ClockAhead { .. } => Self::ClockAhead,
         }
     }
 }

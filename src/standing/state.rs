@@ -38,6 +38,8 @@ struct Counted<'a> {
     events: Vec<budget::Slice>,
     /// These, and older ones that only days show.
     all: &'a [Slice],
+    /// Whether there was more, which nobody has any longer.
+    is_cut: bool,
 }
 
 /// A group at one moment.
@@ -68,9 +70,9 @@ impl<'a> Looked<'a> {
             let start = group.slices.partition_point(|slice| slice.events.end <= from);
             let slices = group.slices.get(start..).unwrap_or_default();
             let events = slices.iter().map(|slice| slice.events).collect();
-            Counted { labels: &group.labels, slices, events, all: &group.slices }
+            Counted { labels: &group.labels, slices, events, all: &group.slices, is_cut: group.is_cut }
         };
-        let nothing = Counted { labels: &NO_LABELS, slices: &[], events: Vec::new(), all: &[] };
+        let nothing = Counted { labels: &NO_LABELS, slices: &[], events: Vec::new(), all: &[], is_cut: false };
         let groups = present(plan, groups, now).into_iter().map(counted).collect();
         Self { plan, step, error: read.as_ref().err(), groups, nothing, now }
     }
@@ -87,7 +89,7 @@ impl<'a> Looked<'a> {
     }
 
     fn judge<'s>(&'s self, group: &'s Counted<'a>) -> Judged<'s> {
-        let sums = Sums::new(self.plan, self.step, group.slices, &group.events, self.now);
+        let sums = Sums::new(self.plan, self.step, group.slices, &group.events, group.is_cut, self.now);
         let track = sums.track();
         let data = self.error.map_or_else(|| sums.budget.state.into(), Data::from);
         let gate = GateState::of(self.plan, &sums.replay(&track), data);

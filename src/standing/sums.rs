@@ -36,17 +36,19 @@ pub(super) type Track = Vec<(i64, Budget)>;
 impl<'a> Sums<'a> {
     /// Adds up `slices` of length `step`, whose counts are `events`, as far as `now`.
     ///
+    /// `is_cut` says that there was more before, which was lost: what is there is then no whole window of a young SLO.
     /// The slice that is being filled at `now` is time that was not observed yet, so the sums end where it begins.
     pub(super) fn new(
         plan: &'a SloPlan,
         step: Duration,
         slices: &'a [Slice],
         events: &'a [budget::Slice],
+        is_cut: bool,
         now: i64,
     ) -> Self {
         let unfinished = |slice: &budget::Slice| now.saturating_sub(slice.end).rem_euclid(seconds(step).max(1));
         let at = now.saturating_sub(events.last().map_or(0, unfinished));
-        let tallies = Tallies::new(events, step);
+        let tallies = if is_cut { Tallies::cut(events, step) } else { Tallies::new(events, step) };
         let tally = tallies.tally(plan.slo.window, at);
         let budget = budget::budget(plan.slo.objective, plan.slo.window, step, &tally, at);
         Self { plan, step, slices, at, tally, budget, tallies }

@@ -57,8 +57,8 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         module: "history",
-        may_import: &["units", "names", "diag", "spec", "slo", "probe"],
-        because: "history keeps what probes found and does not know who reads it",
+        may_import: &["units", "names", "diag", "prometheus", "spec", "slo", "probe"],
+        because: "history keeps what probes found, or reads what Prometheus recorded, and does not know who reads it",
     },
     Layer {
         module: "standing",

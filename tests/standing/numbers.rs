@@ -147,7 +147,7 @@ impl History for Given {
         let inside = |slice: &&Slice| slice.events.end > after && slice.events.end <= until;
         let cut = |group: &Group| {
             let slices = group.slices.iter().filter(inside).cloned().collect();
-            Group { labels: group.labels.clone(), slices }
+            Group { labels: group.labels.clone(), slices, is_cut: group.is_cut }
         };
         Box::pin(std::future::ready(Ok(self.0.iter().map(cut).collect())))
     }

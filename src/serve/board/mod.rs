@@ -6,7 +6,12 @@
 mod chart;
 mod page;
 
-use crate::standing::Standings;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::standing::{Standing, Standings};
+use crate::units::Duration;
 
 /// The script of the page, a file of its own so that the page may forbid every other script.
 pub(super) const SCRIPT: &str = include_str!("board.js");
@@ -15,17 +20,25 @@ pub(super) const SCRIPT: &str = include_str!("board.js");
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The longest time for which one look at all SLOs serves everybody who asks.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// The board over standings that are read when it is asked for.
 #[derive(Clone, Debug)]
 pub struct Board {
     standings: Standings,
+    /// The last look at all SLOs, so that many screens cost no more than one.
+    last: Arc<Mutex<Option<Look>>>,
 }
+
+/// All SLOs, and when they were looked at, in seconds of Unix time.
+type Look = (i64, Arc<[Standing]>);
 
 impl Board {
     /// A board of every SLO of `standings`.
     #[must_use]
-    pub const fn new(standings: Standings) -> Self {
-        Self { standings }
+    pub fn new(standings: Standings) -> Self {
+        Self { standings, last: Arc::default() }
     }
 
     /// How its SLOs stand.
@@ -33,12 +46,29 @@ impl Board {
         &self.standings
     }
 
+    /// All SLOs at `now`, in seconds of Unix time, or as they were a moment ago, and when that was.
+    pub(super) async fn all(&self, now: i64) -> (i64, Arc<[Standing]>) {
+        // Whoever comes while somebody looks waits for what is seen.
+        let mut last = self.last.lock().await;
+        // Nothing can change before the next slice is complete.
+        let slice = self.standings.shortest_slice().unwrap_or(LOOK);
+        let fresh = Duration::from_millis(slice.as_millis() / 2).min(LOOK).count_of(Duration::from_secs(1));
+        let fresh = i64::try_from(fresh).unwrap_or_default();
+        if let Some((at, standings)) = last.as_ref().filter(|(at, _)| (*at..at.saturating_add(fresh)).contains(&now)) {
+            return (*at, Arc::clone(standings));
+        }
+        let standings: Arc<[Standing]> = self.standings.all(now).await.into();
+        *last = Some((now, Arc::clone(&standings)));
+        (now, standings)
+    }
+
     /// The page at `now`, in seconds of Unix time.
     ///
     /// # Errors
     /// If the template cannot be rendered, which only a failing formatter could cause.
     pub async fn page(&self, now: i64) -> Result<String, askama::Error> {
-        page::render(&self.standings.all(now).await, now, self.standings.shortest_slice().unwrap_or_default())
+        let (at, standings) = self.all(now).await;
+        page::render(&standings, at, self.standings.shortest_slice().unwrap_or_default())
     }
 }
 
