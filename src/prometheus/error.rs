@@ -67,6 +67,16 @@ pub enum Error {
         /// Where it points.
         to: String,
     },
+    /// It answers that it cannot.
+    #[error("{url} answers with status {status}: {said}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// The status.
+        status: u16,
+        /// The beginning of its words.
+        said: String,
+    },
     /// Something else than a Prometheus answers.
     #[error("{url} is not answered as Prometheus does: {why}")]
     NotPrometheus {

@@ -207,6 +207,23 @@ impl Client {
         Ok(rules.groups)
     }
 
+    /// A JSON document without the envelope of Prometheus, from a server that is reached in the same way.
+    ///
+    /// # Errors
+    /// [`Error`], [`Error::Status`] among them for every status but 200.
+    pub async fn document<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let response = self.http.get(self.url(path)).send().await.map_err(|error| self.failed(path, error))?;
+        let status = response.status();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(Error::Unauthorized { url: self.url(path).into(), status: status.as_u16() });
+        }
+        let body = self.read(path, response).await?;
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(|error| self.odd(path, &error));
+        }
+        Err(Error::Status { url: self.url(path).into(), status: status.as_u16(), said: shown(&body) })
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
         let mut url = self.url(path);
         if !query.is_empty() {
@@ -290,9 +307,8 @@ impl Client {
     }
 
     fn not_prometheus(&self, path: &str, status: StatusCode, body: &[u8]) -> Error {
-        let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).collect();
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Error::NotPrometheus { url: self.url(path).into(), why: format!("status {}, `{text}`", status.as_u16()) }
+        let why = format!("status {}, `{}`", status.as_u16(), shown(body));
+        Error::NotPrometheus { url: self.url(path).into(), why }
     }
 }
 
@@ -313,6 +329,12 @@ fn usable(base: &Url) -> Result<Url, Error> {
         return refused("it has a query or fragment");
     }
     Ok(base.clone())
+}
+
+/// The beginning of an answer on one line.
+fn shown(body: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).filter(|c| !c.is_control()).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn encoded(form: &[(&str, String)]) -> String {
