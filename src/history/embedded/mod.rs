@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Committed, Counts, History, Slices, SloKey};
+use super::{Committed, Counts, Group, Groups, History, SloKey};
 use crate::probe::outcome::Outcome;
 use crate::probe::{ProbeKey, Recorder};
 use crate::spec::model::Fleet;
@@ -165,7 +165,8 @@ impl History for Storage {
         units::Duration::from_mins(step.unsigned_abs())
     }
 
-    fn slices<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Slices<'a> {
-        Box::pin(Arc::clone(&self.readers).slices(key.clone(), after, until))
+    fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
+        let slices = Arc::clone(&self.readers).slices(key.clone(), after, until);
+        Box::pin(async { Ok(vec![Group::whole(slices.await?)]) })
     }
 }

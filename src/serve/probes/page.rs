@@ -7,8 +7,8 @@ use askama::Template;
 use super::{Filter, STATES, State, chosen};
 use crate::probe::outcome::StepOutcome;
 use crate::probe::{Excerpt, ProbeKey, view};
-use crate::serve::board::words;
 use crate::serve::runs::{Row, Run, Table};
+use crate::standing::words;
 
 /// How many probes one page shows; a filter finds the others.
 const MOST: usize = 500;
