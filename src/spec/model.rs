@@ -541,6 +541,11 @@ impl ProbeKind {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Dns(_) => "dns",
+            Self::Icmp(_) => "icmp",
+            Self::Grpc(_) => "grpc",
             Self::Journey(_) => "journey",
         }
     }
