@@ -152,7 +152,7 @@ async fn the_certificate_of_the_target_itself_may_be_given() {
     for (identity, word, part) in [
         (Identity::self_signed("app.test"), "success", ""),
         (Identity::self_signed_authority("app.test", 2080), "success", ""),
-        (Identity::self_signed_authority("app.test", 2020), "tls", "expired"),
+        (Identity::self_signed_authority("app.test", 2020), "tls", "xpired"),
         (Identity::self_signed_authority("other.test", 2080), "tls", "not valid for name"),
     ] {
         world.write("own.pem", identity.pem().0);
