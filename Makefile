@@ -30,7 +30,8 @@ fmt: ## Formats the source
 
 .PHONY: generate
 generate: ## Refreshes what is generated from examples/ and checked in
-	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager --prune
+	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager,grafana --prune \
+	  --grafana.prometheus-url http://prometheus:9090
 
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)

@@ -29,6 +29,8 @@ pub enum Metric {
     ProbeLastRun,
     /// When the first certificate of the presented chain ends.
     ProbeTlsNotAfter,
+    /// Whether a reference target of a service's uplink answers.
+    UplinkUp,
     /// Journey steps that were started.
     StepAttempts,
     /// Journey steps that succeeded.
@@ -59,7 +61,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which the reference lists them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ProbeAttempts,
         Self::ProbeSuccesses,
         Self::ProbeFailures,
@@ -70,6 +72,7 @@ impl Metric {
         Self::ProbeSuccess,
         Self::ProbeLastRun,
         Self::ProbeTlsNotAfter,
+        Self::UplinkUp,
         Self::StepAttempts,
         Self::StepSuccesses,
         Self::StepFailures,
@@ -99,6 +102,7 @@ impl Metric {
             Self::ProbeSuccess => "slo_probe_success",
             Self::ProbeLastRun => "slo_probe_last_run_timestamp_seconds",
             Self::ProbeTlsNotAfter => "slo_probe_tls_not_after_timestamp_seconds",
+            Self::UplinkUp => "slo_probe_uplink_up",
             Self::StepAttempts => "slo_journey_step_attempts_total",
             Self::StepSuccesses => "slo_journey_step_successes_total",
             Self::StepFailures => "slo_journey_step_failures_total",
@@ -129,6 +133,7 @@ impl Metric {
             Self::ProbeSuccess => "Whether the last run succeeded (1) or failed (0)",
             Self::ProbeLastRun => "Unix time at which the last run ended",
             Self::ProbeTlsNotAfter => "Unix time at which the earliest certificate of the last presented chain expires",
+            Self::UplinkUp => "Whether the prober of the service is connected (1) or no reference target answers (0)",
             Self::StepAttempts => "Journey steps that were started",
             Self::StepSuccesses => "Journey steps that succeeded",
             Self::StepFailures => "Journey steps that failed, by reason",
@@ -180,6 +185,8 @@ pub mod label {
     pub const DESCRIPTION: &str = "description";
     /// The name of an alert, set by Prometheus.
     pub const ALERTNAME: &str = "alertname";
+    /// Whether an alert waits or fires, set by Prometheus.
+    pub const ALERTSTATE: &str = "alertstate";
     /// The upper bound of a histogram bucket.
     pub const LE: &str = "le";
     /// The scrape job of a series, set by Prometheus.
@@ -190,6 +197,12 @@ pub mod label {
     /// Labels that the rules set themselves, and that a file may therefore neither set nor group by.
     pub const RESERVED: [&str; 7] = [SERVICE, SLO, SEVERITY, LONG_WINDOW, SHORT_WINDOW, ALERTNAME, LE];
 }
+
+/// The series that Prometheus writes of every alert that waits or fires.
+pub const ALERTS: &str = "ALERTS";
+
+/// What the name of every error ratio begins with; its window follows.
+pub const ERROR_RATIO: &str = "slo:sli_error:ratio_rate";
 
 /// A recorded series, as the generated rules write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -232,6 +245,14 @@ pub enum Record {
     ObservedSeconds,
     /// Observed time over expected time.
     Coverage,
+    /// The burn rate above which a pair alerts; one for each pair, by its windows and severity.
+    BurnRateThreshold,
+    /// The gate closes at or below this much budget, in seconds.
+    GateCloseAt,
+    /// A closed gate opens at this much budget, in seconds.
+    GateResumeAt,
+    /// The least that remained since the gate closed, in seconds, where the gate opens from there.
+    GateTrough,
     /// State of the gate's latch.
     GateLatch,
     /// The gate's answer.
@@ -242,7 +263,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 20] = [
+    pub const FIXED: [Self; 24] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -260,6 +281,10 @@ impl Record {
         Self::ObservedAt,
         Self::ObservedSeconds,
         Self::Coverage,
+        Self::BurnRateThreshold,
+        Self::GateCloseAt,
+        Self::GateResumeAt,
+        Self::GateTrough,
         Self::GateLatch,
         Self::GateOpen,
         Self::Info,
@@ -276,7 +301,7 @@ impl Record {
             Self::TotalIncrease5m => "slo:sli_total:increase5m".to_owned(),
             Self::BadIncrease5m => "slo:sli_bad:increase5m".to_owned(),
             Self::BadSum(window) => format!("slo:sli_bad:sum{window}"),
-            Self::ErrorRatio(window) => format!("slo:sli_error:ratio_rate{window}"),
+            Self::ErrorRatio(window) => format!("{ERROR_RATIO}{window}"),
             Self::Objective => "slo:objective:ratio".to_owned(),
             Self::ErrorBudgetRatio => "slo:error_budget:ratio".to_owned(),
             Self::PeriodDays => "slo:time_period:days".to_owned(),
@@ -288,6 +313,10 @@ impl Record {
             Self::ObservedAt => "slo:sli_observed:timestamp_seconds".to_owned(),
             Self::ObservedSeconds => "slo:sli_observed:seconds".to_owned(),
             Self::Coverage => "slo:coverage:ratio".to_owned(),
+            Self::BurnRateThreshold => "slo:burn_rate_threshold:ratio".to_owned(),
+            Self::GateCloseAt => "slo:deploy_gate_close_at:seconds".to_owned(),
+            Self::GateResumeAt => "slo:deploy_gate_resume_at:seconds".to_owned(),
+            Self::GateTrough => "slo:deploy_gate_trough:seconds".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),
             Self::Info => "slo_info".to_owned(),

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use ::burndown::slo::gate::{self, Latch, Thresholds};
+use ::burndown::slo::gate::{self, Held, Latch, Thresholds};
+use ::burndown::spec::model::Resume;
 
 use crate::support::backfill::Past;
 use crate::support::burndown::{self, Finished};
@@ -206,7 +207,7 @@ fn assert_latches(prometheus: &Prometheus) {
     let range = format!("{}s", END - START);
     let stored = |metric: &str| prometheus.query_at(&format!("last_over_time({metric}[{range}])"), END).len();
     assert_eq!(stored("slo:deploy_gate_latch:open"), 9);
-    let thresholds = Thresholds { close_at: 0.0, resume_at: 432.0 };
+    let thresholds = Thresholds { close_at: 0.0, resume_at: 432.0, resume: Resume::AtLevel };
     let series = |metric: &str| prometheus.query_range(metric, START as f64, END as f64, 300.0);
     let latches = series("slo:deploy_gate_latch:open");
     let mut closings = 0;
@@ -225,8 +226,9 @@ fn assert_latches(prometheus: &Prometheus) {
             }
             let before = state;
             state = Some(gate::step(state, *seconds, &thresholds));
-            closings += usize::from(before == Some(Latch::Open) && state == Some(Latch::Closed));
-            let wanted = f64::from(u8::from(state == Some(Latch::Open)));
+            let latch_of = |held: Option<Held>| held.map(|held| held.latch);
+            closings += usize::from(latch_of(before) == Some(Latch::Open) && latch_of(state) == Some(Latch::Closed));
+            let wanted = f64::from(u8::from(latch_of(state) == Some(Latch::Open)));
             assert_eq!(latch.get(&time), Some(&wanted), "{labels:?} at {time}, {seconds} s left");
         }
     }

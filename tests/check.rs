@@ -317,6 +317,48 @@ fn tls_settings() {
 }
 
 #[test]
+fn requests() {
+    let oauth2 = "oauth2: {token_url: 'https://id.example.com/token', client_id: shop, client_secret: {env: SECRET}";
+    let basic = "basic_auth: {username: me, password: {env: PASSWORD}}";
+    pin_damage(
+        GOOD,
+        &[
+            ("http-version", "expect:", "version: 3, expect:"),
+            ("http-host", "expect:", "headers: {Host: 'https://a/'}, expect:"),
+            ("http-two-credentials", "expect:", &format!("{basic}, bearer_token: {{env: TOKEN}}, expect:")),
+            (
+                "http-credentials-beside-header",
+                "expect:",
+                &format!("headers: {{authorization: {{env: A}}}}, {basic}, expect:"),
+            ),
+            ("http-plain-password", "expect:", "basic_auth: {username: me, password: hunter2}, expect:"),
+            ("http-plain-bearer", "expect:", "bearer_token: hunter2, expect:"),
+            ("http-user-with-colon", "expect:", "basic_auth: {username: 'a:b', password: {env: P}}, expect:"),
+            (
+                "http-plain-client-secret",
+                "expect:",
+                "oauth2: {token_url: 'http://h/', client_id: a, client_secret: hunter2}, expect:",
+            ),
+            ("http-own-param", "expect:", &format!("{oauth2}, params: {{scope: read, audience: api}}}}, expect:")),
+            ("http-scope", "expect:", &format!("{oauth2}, scopes: read write}}, expect:")),
+            ("http-two-bodies", "expect:", "method: POST, body: a, body_file: b, expect:"),
+            ("http-compression", "expect:", "compression: [gzip, zstd], expect:"),
+            ("http-compression-beside-header", "expect:", "compression: gzip, headers: {Accept-Encoding: br}, expect:"),
+            ("http-redirects", "expect:", "redirects: 21, expect:"),
+            ("http-proxy-path", "expect:", "proxy: {url: 'http://proxy/path'}, expect:"),
+            ("http-proxy-password", "expect:", "proxy: {url: 'http://me:hunter2@proxy/'}, expect:"),
+            ("http-no-proxy", "expect:", "proxy: {url: 'http://proxy/', no_proxy: [localhost, 'http://a/']}, expect:"),
+            (
+                "http-tls-without-tls",
+                "https://shop.example.com/, expect:",
+                "http://shop.example.com/, tls: {min_version: TLS13}, expect:",
+            ),
+            ("http-ip-contradicts", "https://shop.example.com/, expect:", "'http://192.0.2.1/', ip: 6, expect:"),
+        ],
+    );
+}
+
+#[test]
 fn probes() {
     pin_damage(
         GOOD,
@@ -341,12 +383,104 @@ fn probes() {
             ("command-env-name", "run: [order, one]", "run: [order, one], env: {A-B: x}"),
         ],
     );
+    captures();
+    expectations();
     let unused = damaged(GOOD, "  - {name: orders, objective: 99, sli: {probe: order}}\n", "");
     let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(0), "a warning is no error");
     pin("unused-probe", &shown(&output));
     let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "--strict", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(1), "unless asked to be");
+}
+
+/// A good file with an expectation of every kind.
+fn expecting() -> String {
+    damaged(
+        GOOD,
+        "expect: {status: [200], within: 2s}",
+        "expect: {status: [200], version: [1.1, 2], tls: true, within: 2s, headers: {Age: {below: 10}, \
+         Content-Type: {matches: '^text/'}}, body: {contains: [a, b], not_matches: err}, json: {/a: {equals: b}}}",
+    )
+}
+
+/// Each expectation, damaged in one way.
+fn expectations() {
+    let good = expecting();
+    let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
+    pin_damage(
+        &good,
+        &[
+            ("expect-version", "[1.1, 2]", "[1.1, 3]"),
+            ("expect-tls", "tls: true", "tls: maybe"),
+            ("expect-header-name", "Age:", "A ge:"),
+            ("expect-header-text", "{matches: '^text/'}", "text/html"),
+            ("expect-rule-typo", "{below: 10}", "{belov: 10}"),
+            ("expect-bound", "below: 10", "below: ten"),
+            ("expect-regex", "not_matches: err", "not_matches: '(?=err)'"),
+            ("expect-empty-regex", "not_matches: err", "not_matches: ''"),
+            ("expect-huge-regex", "not_matches: err", "not_matches: '\\w{1000}{1000}'"),
+            ("expect-empty-text", "[a, b]", "[a, '']"),
+            ("expect-no-rule", "{contains: [a, b], not_matches: err}", "{}"),
+            ("expect-no-value-rule", "{equals: b}", "{}"),
+            ("expect-pointer", "/a: {equals: b}", "a.b: {equals: b}"),
+            ("expect-pointer-tilde", "/a: {equals: b}", "/a~: {equals: b}"),
+            ("expect-absent", "{equals: b}", "{present: false, equals: b}"),
+        ],
+    );
+}
+
+/// A good file with steps that capture something.
+fn capturing() -> String {
+    let step = "{name: order, run: [order, one]}";
+    damaged(
+        GOOD,
+        step,
+        "{name: order, run: [order, one], capture: {id: {regex: 'id=(.+)'}, token: {json: /token}}}
+        - {name: look, http: {url: 'https://shop.example.com/orders/${id}', headers: {Authorization: 'Bearer ${token}'}}}",
+    )
+}
+
+/// Each capture, damaged in one way.
+fn captures() {
+    let good = capturing();
+    let clean = burndown(&[("slo.yaml", good.as_bytes())], &["check", "--strict", "slo.yaml"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", shown(&clean));
+    pin_damage(
+        &good,
+        &[
+            ("capture-unknown", "orders/${id}", "orders/${ib}"),
+            ("capture-too-early", "[order, one]", "[order, '${id}']"),
+            ("capture-not-closed", "orders/${id}", "orders/${id"),
+            ("capture-in-journey-env", "      steps:", "      env: {A: '${id}'}\n      steps:"),
+            ("capture-in-host", "shop.example.com/orders/${id}", "${id}.example.com/"),
+            (
+                "capture-in-host-header",
+                "{Authorization: 'Bearer ${token}'}",
+                "{Host: '${id}', Authorization: 'Bearer ${token}'}",
+            ),
+            ("capture-and-credentials", "headers: {Auth", "bearer_token: {env: T}, headers: {Auth"),
+            ("capture-in-port", "shop.example.com/orders/${id}", "shop.example.com:${id}/"),
+            ("capture-in-fragment", "orders/${id}", "orders#${id}"),
+            ("capture-climbs-out", "orders/${id}", "orders/${id}/.."),
+            ("capture-in-program", "{name: cancel, run: [order, cancel]}", "{name: cancel, run: ['${id}']}"),
+            ("capture-two-groups", "'id=(.+)'", "'(id)=(.+)'"),
+            ("capture-bad-regex", "'id=(.+)'", "'id=(.+'"),
+            ("capture-bad-pointer", "/token", "$.token.value"),
+            ("capture-header-of-a-command", "{json: /token}", "{header: X-Token}"),
+            ("capture-two-sources", "{json: /token}", "{json: /token, header: X-Token}"),
+            ("capture-nothing", "{json: /token}", "{}"),
+            ("capture-run-dir", "token: {json: /token}", "run_dir: {json: /token}"),
+            ("capture-name", "token: {json: /token}", "a token: {json: /token}"),
+            ("capture-twice", "name: look, ", "name: look, capture: {id: {json: /id}}, "),
+            ("capture-secret-header", "'Bearer ${token}'", "'Bearer $${token}'"),
+            ("capture-header-value", "'Bearer ${token}'", "\"Bearer\\n${token}\""),
+        ],
+    );
+    let unused = damaged(&good, "orders/${id}", "orders");
+    let output = burndown(&[("slo.yaml", unused.as_bytes())], &["check", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "a warning is no error");
+    pin("capture-unused", &shown(&output));
 }
 
 #[test]
@@ -509,10 +643,16 @@ fn rules_gate_and_calendar() {
             ("gate-shares", "service: shop", "service: shop\ngate: {close_at: 30%, resume_at: 25%}"),
             ("gate-share", "service: shop", "service: shop\ngate: {resume_at: 250%}"),
             ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
+            ("gate-resume", "service: shop", "service: shop\ngate: {resume: 10m, dry_run: maybe}"),
             ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
             ("hours-upside-down", "service: shop", &hours.replace("17:00", "08:00")),
+            (
+                "hours-holiday",
+                "service: shop",
+                &hours.replace("{days", "{holidays: [2026-12-25, 26.12.2026, 2026-02-30], days"),
+            ),
             ("hours-zone", "service: shop", &hours.replace("Dublin", "Dublinn")),
         ],
     );
@@ -571,6 +711,36 @@ fn services_that_disagree() {
     {
         assert_eq!(check(a, b).status.code(), Some(0), "{}", shown(&check(a, b)));
     }
+}
+
+#[test]
+fn uplinks() {
+    let with = |uplink: &str| damaged(GOOD, "service: shop", &format!("service: shop\nuplink: {uplink}"));
+    for (name, uplink) in [
+        ("uplink-no-targets", "{timeout: 1s}"),
+        ("uplink-empty", "{targets: []}"),
+        ("uplink-list", "[192.0.2.1:443]"),
+        ("uplink-unknown-key", "{target: '192.0.2.1:443'}"),
+        ("uplink-timeout-too-long", "{targets: ['192.0.2.1:443'], timeout: 1m}"),
+        (
+            "uplink-bad-targets",
+            "{targets: [192.0.2.1, 'gateway:0', 'gateway:https', '2001:db8::1:443', 'http://gateway/', ':53', '[2001:db8::1]:53']}",
+        ),
+    ] {
+        pin_bad(name, with(uplink).as_bytes());
+    }
+    let (good, other) = (
+        with("{targets: ['192.0.2.1:443', 'dns.example.com:53', '[2001:db8::1]:53'], timeout: 500ms}"),
+        damaged(COUNTED, "service: shop", "service: shop\nuplink: {targets: ['192.0.2.1:443']}"),
+    );
+    let output = burndown(&[("a.yaml", good.as_bytes()), ("b.yaml", other.as_bytes())], &["check", "."]);
+    pin("uplink-twice", &shown(&output));
+    let loaded = spec::load_text("a.yaml", &good);
+    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+    let uplink = loaded.fleet.services.values().next().and_then(|service| service.uplink.clone()).expect("an uplink");
+    assert_eq!(uplink.timeout, Duration::from_millis(500));
+    let targets: Vec<String> = uplink.targets.iter().map(ToString::to_string).collect();
+    assert_eq!(targets, ["192.0.2.1:443", "dns.example.com:53", "[2001:db8::1]:53"]);
 }
 
 #[test]
@@ -1119,11 +1289,21 @@ fn survives(directory: &Path, bytes: &[u8]) {
 fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
-    vec![read("quickstart.yaml"), read("tracker.yaml"), GOOD.into(), COUNTED.into(), KINDS.into()]
+    vec![
+        read("quickstart.yaml"),
+        read("tracker.yaml"),
+        GOOD.into(),
+        COUNTED.into(),
+        KINDS.into(),
+        capturing().into(),
+        expecting().into(),
+    ]
 }
 
 /// Pieces that often mean something, at places where they do not.
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 36] = [
+    "${",
+    "}",
     "{{",
     "{{ if ",
     "le=",
@@ -1207,7 +1387,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..5_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..7_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {

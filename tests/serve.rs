@@ -1,9 +1,24 @@
 //! `burndown serve`: verdicts over real sockets and commands, schedules with time paused, and the program.
 
+mod bounds;
+mod dns;
+mod expect;
+mod grpc;
 mod http;
+mod icmp;
 mod journey;
+mod once;
+mod pages;
+mod program;
+mod reload;
+mod resolver;
 mod scheduler;
 mod server;
+mod tcp;
+mod tls;
+mod uplink;
+mod wall;
+mod web;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -57,6 +72,22 @@ async fn run(prober: &Prober, probe: &Probe) -> Outcome {
     let outcome = run.execute(Instant::now() + probe.timeout.to_std()).await;
     run.clean_up().await;
     outcome
+}
+
+/// One run of the probe `first` whose kind and options these are, as in `tcp: {…}`, with a timeout of a second.
+async fn run_kind(roots: RootCertStore, kind: &str) -> Outcome {
+    let probe = first(&format!("  - {{name: first, interval: 1s, timeout: 1s, {kind}}}"));
+    run(&prober(roots), &probe).await
+}
+
+/// What is wrong with an outcome: it has another word, its detail lacks `part`, or it ended late.
+fn complaint(name: &str, outcome: &Outcome, word: &str, part: &str) -> Option<String> {
+    let (found, detail) = words(&outcome.verdict);
+    if found != word || !detail.contains(part) {
+        return Some(format!("{name}: {found} ({detail}) instead of {word} ({part})"));
+    }
+    let limit = Duration::from_secs(1) + MARGIN;
+    (outcome.duration > limit).then(|| format!("{name}: took {:?}", outcome.duration))
 }
 
 /// A verdict in a word and its detail.

@@ -47,8 +47,8 @@ fn unnamed(mut labels: Labels) -> Labels {
 #[derive(Default)]
 pub(super) struct Track {
     series: BTreeMap<Arc<Labels>, Points>,
-    /// Labels of a result → those of the recorded series.
-    known: BTreeMap<Arc<Labels>, Arc<Labels>>,
+    /// The rule and the labels of its result → those of the recorded series. Several rules may record one name.
+    known: BTreeMap<(usize, Arc<Labels>), Arc<Labels>>,
 }
 
 /// The recorded series of one SLO.
@@ -70,7 +70,7 @@ impl State {
         };
         let Some(track) = self.tracks.get_mut(rule.record) else { return };
         for (labels, value) in results {
-            let labels = Arc::clone(track.known.entry(labels).or_insert_with_key(|labels| {
+            let labels = Arc::clone(track.known.entry((rule.number, labels)).or_insert_with_key(|(_, labels)| {
                 let mut all = Labels::clone(labels);
                 all.extend(rule.labels.iter().map(|(name, value)| (name.clone(), value.clone())));
                 Arc::new(all)

@@ -46,6 +46,8 @@ pub(super) struct TierProgram {
 
 /// A rule.
 pub(super) struct Rule {
+    /// Its number in its group.
+    pub(super) number: usize,
     /// Which of the records it writes.
     pub(super) record: usize,
     /// What it evaluates.
@@ -137,7 +139,7 @@ impl Compiler {
         for rule in group.rules.iter().filter(|rule| !rule.is_alert) {
             let node = self.node(&rule.expr, group.tier)?;
             let Some(record) = self.record(&rule.name) else { continue };
-            rules.push(Rule { record, node, labels: rule.labels.clone() });
+            rules.push(Rule { number: rules.len(), record, node, labels: rule.labels.clone() });
         }
         Ok(TierProgram { interval: millis(group.interval), leaves: std::mem::take(&mut self.leaves), rules })
     }
@@ -150,7 +152,7 @@ impl Compiler {
         let either =
             |one: Reads, other: Reads| Reads { raw: one.raw || other.raw, recorded: one.recorded || other.recorded };
         match expr {
-            Expr::Number(_) | Expr::Text(_) => Reads::default(),
+            Expr::Number(_) | Expr::Text(_) | Expr::Variable(_) => Reads::default(),
             Expr::Checked(_) => Reads { raw: true, recorded: false },
             Expr::Series(series) => {
                 let recorded = self.record(series.metric()).is_some();
@@ -187,7 +189,7 @@ impl Compiler {
                 let (left, right) = (Box::new(self.node(left, tier)?), Box::new(self.node(right, tier)?));
                 Ok(Node::Binary { operator: *operator, on: on.clone(), left, right })
             }
-            Expr::Text(_) | Expr::Checked(_) | Expr::Subquery { .. } => Err(unsupported()),
+            Expr::Text(_) | Expr::Checked(_) | Expr::Variable(_) | Expr::Subquery { .. } => Err(unsupported()),
         }
     }
 

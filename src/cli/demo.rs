@@ -101,6 +101,7 @@ async fn show(mut fleet: Fleet, plan: &Plan, arguments: &Arguments) -> Result<Ex
         listen: vec![arguments.listen],
         recorders: vec![Arc::new(Recording::new(&fleet, history)), Arc::new(watch)],
         board: Some(board.clone()),
+        config: FILE.to_owned(),
         ..Options::default()
     };
     let daemon = Daemon::start(&fleet, Prober::system()?, options).await?;

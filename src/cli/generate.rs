@@ -1,21 +1,24 @@
 //! `burndown generate`.
 
+mod grafana;
+
 use std::path::{Path, PathBuf};
 
 use crate::generate::write::{self, Stale};
-use crate::generate::{Kind, ObjectLabel, generate};
+use crate::generate::{Kind, ObjectLabel, Options, generate};
 use crate::slo::Plan;
 
 use super::{Exit, load, output};
 
-/// Writes recording rules and alerts for Prometheus, promtool tests that prove them, and routes for Alertmanager.
+/// Writes recording rules and alerts for Prometheus, promtool tests that prove them, routes for Alertmanager, and
+/// dashboards for Grafana.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input.
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
     /// Where to write: `rules/SERVICE.fast.yaml`, `rules/SERVICE.slow.yaml`, `tests/SERVICE.*.test.yaml`,
-    /// `alertmanager/alertmanager.yaml`.
+    /// `alertmanager/alertmanager.yaml`, `grafana/*.json`, `grafana/provisioning/`.
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
     /// What to write, instead of everything.
@@ -28,6 +31,8 @@ pub(super) struct Arguments {
     /// once.
     #[arg(long = "operator.label", value_name = "KEY=VALUE")]
     object_labels: Vec<ObjectLabel>,
+    #[command(flatten)]
+    grafana: grafana::GrafanaArguments,
     /// Write nothing; fail if a file of the directory differs from what would be written.
     #[arg(long)]
     check: bool,
@@ -50,6 +55,9 @@ enum Format {
 impl Arguments {
     /// The kinds that are asked for.
     fn kinds(&self) -> Result<Vec<Kind>, &'static str> {
+        if self.grafana.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Grafana) {
+            return Err("`--grafana.…` needs `--only` to name `grafana`, or no `--only`");
+        }
         match self.format {
             Format::Prometheus if !self.object_labels.is_empty() => Err("`--operator.label` needs `--format operator`"),
             Format::Prometheus if self.only.is_empty() => Ok(Kind::FILES.to_vec()),
@@ -87,7 +95,8 @@ fn refused(message: &str) -> Exit {
 
 /// Writes or checks the files.
 fn produce(arguments: &Arguments, plan: &Plan, kinds: &[Kind]) -> Result<Exit, String> {
-    let artifacts = generate(plan, kinds, &arguments.object_labels).map_err(|error| error.to_string())?;
+    let options = Options { object_labels: arguments.object_labels.clone(), grafana: arguments.grafana.options() };
+    let artifacts = generate(plan, kinds, &options).map_err(|error| error.to_string())?;
     let root = &arguments.output;
     if arguments.check {
         let stale = write::stale(root, kinds, &artifacts);

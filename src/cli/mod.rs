@@ -9,6 +9,7 @@ mod load;
 mod logging;
 mod moment;
 mod output;
+mod probe;
 mod prometheus;
 mod serve;
 mod signals;
@@ -27,6 +28,8 @@ pub enum Exit {
     Failure,
     /// The arguments or a file cannot be used.
     Usage,
+    /// It did what was asked, and there is no answer.
+    Unknown,
 }
 
 impl From<Exit> for ExitCode {
@@ -35,6 +38,7 @@ impl From<Exit> for ExitCode {
             Exit::Success => 0,
             Exit::Failure => 1,
             Exit::Usage => 2,
+            Exit::Unknown => 3,
         })
     }
 }
@@ -54,6 +58,7 @@ enum Command {
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
     History(history::Arguments),
+    Probe(probe::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -66,6 +71,7 @@ pub fn main() -> Exit {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

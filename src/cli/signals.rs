@@ -1,4 +1,4 @@
-//! The signals that ask a process to end.
+//! The signals that ask a process to end, or to read its files again.
 
 use std::io;
 
@@ -26,5 +26,24 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// SIGHUP, which ends the process no more once this exists.
+#[derive(Debug)]
+pub(super) struct Hangups(Signal);
+
+impl Hangups {
+    /// Starts to receive it. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
     }
 }

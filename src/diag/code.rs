@@ -94,6 +94,14 @@ codes! {
     WithinTooLong = "within-too-long", Error;
     /// A URL that cannot be probed.
     InvalidUrl = "invalid-url", Error;
+    /// A reference target of an uplink that is no host with a port.
+    InvalidUplink = "invalid-uplink", Error;
+    /// The uplink of a service, set in two of its files.
+    DuplicateUplink = "duplicate-uplink", Error;
+    /// A conversation of which a step cannot be done, or an answer that cannot come.
+    InvalidExchange = "invalid-exchange", Error;
+    /// A host, or a host with its port, that cannot be probed.
+    InvalidTarget = "invalid-target", Error;
     /// A request header that cannot be sent.
     InvalidHeader = "invalid-header", Error;
     /// TLS settings that contradict each other or name something that no certificate holds.
@@ -104,6 +112,16 @@ codes! {
     InvalidStatus = "invalid-status", Error;
     /// A command, or a variable of its environment, that cannot be run or set.
     InvalidCommand = "invalid-command", Error;
+    /// An expectation that no answer could meet, or that says nothing.
+    InvalidExpectation = "invalid-expectation", Error;
+    /// A regular expression that cannot be compiled, or a JSON pointer that is none.
+    InvalidPattern = "invalid-pattern", Error;
+    /// A capture that could never hold anything, or stands where a captured value must not decide.
+    InvalidCapture = "invalid-capture", Error;
+    /// `${…}` that names nothing which is known at its place.
+    UnknownCapture = "unknown-capture", Error;
+    /// A capture that no later step uses.
+    UnusedCapture = "unused-capture", Warning;
     /// An SLI that names a probe which its service does not have.
     UnknownProbe = "unknown-probe", Error;
     /// PromQL that Prometheus would refuse, or that is not of the wanted kind.

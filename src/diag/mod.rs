@@ -52,6 +52,14 @@ impl Sources {
         source.text.replace_range(span.start..span.end, &blank);
     }
 
+    /// Where a span begins, as `FILE:LINE:COLUMN`.
+    #[must_use]
+    pub fn place_of(&self, span: Span) -> Option<String> {
+        let source = self.get(span.source)?;
+        let place::Position { line, column } = place::Lines::of(source).position(span.start);
+        Some(format!("{}:{line}:{column}", source.path))
+    }
+
     /// Every file with its number, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
         self.0.iter().enumerate().map(|(at, source)| (SourceId(u32::try_from(at).unwrap_or(u32::MAX)), source))

@@ -12,7 +12,7 @@ use crate::promql::build::{Expr, Operator, Series, call, seen_over};
 use crate::promql::quote;
 use crate::slo::window::{Pair, Tier};
 use crate::slo::{SloPlan, alerting};
-use crate::spec::model::{Severity, Sli, Slo};
+use crate::spec::model::{Resume, Severity, Sli, Slo};
 use crate::units::{Duration, Name};
 
 /// The annotation that says where people read what to do.
@@ -216,7 +216,12 @@ fn gate_closed(plan: &SloPlan) -> Draft {
     let summary = format!("The deployment gate of {} {} is closed", slo.service, slo.name);
     let remaining: Expr = series(plan, Record::RemainingSeconds).into();
     let left = query(plan, &remaining.join(Operator::Divide, Expr::from(Decimal::from(60))), "%.1f");
-    let description = format!("{left} minutes of budget are left; it opens again at {}.", minutes(plan.resume_at));
+    let enough = minutes(plan.resume_at);
+    let opens = match slo.gate.resume {
+        Resume::AtLevel => format!("at {enough}"),
+        Resume::FromTrough => format!("when {enough} have come back since the lowest point"),
+    };
+    let description = format!("{left} minutes of budget are left; it opens again {opens}.");
     ticket(Alert::DeployGateClosed, closed, summary, description)
 }
 

@@ -1,4 +1,4 @@
-//! Plan → text: recording rules, alerts and their proofs.
+//! Plan → text: recording rules, alerts and their proofs, dashboards.
 //!
 //! Generators are pure and their output depends on the plan alone: same plan, same bytes. Only [`write`]
 //! touches the disk.
@@ -6,6 +6,7 @@
 mod alertmanager;
 mod alerts;
 mod events;
+pub mod grafana;
 mod increments;
 mod kubernetes;
 pub mod levels;
@@ -41,6 +42,8 @@ pub enum Kind {
     Tests,
     /// Routes and inhibitions for Alertmanager, `alertmanager/alertmanager.yaml`.
     Alertmanager,
+    /// Dashboards for Grafana and the files that make it find them, `grafana/*.json` and `grafana/provisioning/`.
+    Grafana,
     /// The rules as objects for the Prometheus operator, `operator/SERVICE.yaml`.
     #[value(skip)] // asked for as a format of the rules
     Operator,
@@ -48,10 +51,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind for a Prometheus that reads files.
-    pub const FILES: [Self; 3] = [Self::Rules, Self::Tests, Self::Alertmanager];
+    pub const FILES: [Self; 4] = [Self::Rules, Self::Tests, Self::Alertmanager, Self::Grafana];
 
     /// Every kind for a Prometheus that an operator runs; promtool tests read files alone.
-    pub const OBJECTS: [Self; 2] = [Self::Operator, Self::Alertmanager];
+    pub const OBJECTS: [Self; 3] = [Self::Operator, Self::Alertmanager, Self::Grafana];
 
     /// The directory below the output directory that holds the kind and nothing else.
     #[must_use]
@@ -60,7 +63,19 @@ impl Kind {
             Self::Rules => "rules",
             Self::Tests => "tests",
             Self::Alertmanager => "alertmanager",
+            Self::Grafana => "grafana",
             Self::Operator => "operator",
+        }
+    }
+
+    /// Every directory that holds files of the kind.
+    const fn directories(self) -> &'static [&'static str] {
+        match self {
+            Self::Rules => &["rules"],
+            Self::Tests => &["tests"],
+            Self::Alertmanager => &["alertmanager"],
+            Self::Grafana => &["grafana", "grafana/provisioning/dashboards", "grafana/provisioning/datasources"],
+            Self::Operator => &["operator"],
         }
     }
 }
@@ -71,6 +86,9 @@ pub enum Error {
     /// A file cannot be put into YAML, which no valid plan causes.
     #[error(transparent)]
     Yaml(#[from] yaml::Error),
+    /// A page cannot be put into JSON, which no valid plan causes.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// Two services would be one object in Kubernetes.
     #[error(
         "the services `{one}` and `{other}` would both be the object `{object}` in Kubernetes, whose names have \
@@ -86,17 +104,29 @@ pub enum Error {
     },
 }
 
-/// Everything that a plan gives of the wanted kinds, in order of path. Kubernetes objects carry `object_labels`.
+/// What a plan does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Labels of Kubernetes objects.
+    pub object_labels: Vec<ObjectLabel>,
+    /// How the dashboards fit into a Grafana.
+    pub grafana: grafana::Options,
+}
+
+/// Everything that a plan gives of the wanted kinds, in order of path.
 ///
 /// # Errors
-/// [`Error`] if two services cannot be told apart, or a file cannot be put into YAML.
-pub fn generate(plan: &Plan, kinds: &[Kind], object_labels: &[ObjectLabel]) -> Result<Vec<Artifact>, Error> {
+/// [`Error`] if two services cannot be told apart, or a file cannot be put into YAML or JSON.
+pub fn generate(plan: &Plan, kinds: &[Kind], options: &Options) -> Result<Vec<Artifact>, Error> {
     let mut artifacts = Vec::new();
     if kinds.contains(&Kind::Alertmanager) {
         artifacts.extend(alertmanager::artifact(plan)?);
     }
+    if kinds.contains(&Kind::Grafana) {
+        artifacts.extend(grafana::artifacts(plan, &options.grafana)?);
+    }
     if kinds.contains(&Kind::Operator) {
-        artifacts.extend(kubernetes::artifacts(plan, object_labels)?);
+        artifacts.extend(kubernetes::artifacts(plan, &options.object_labels)?);
     }
     if kinds.contains(&Kind::Rules) || kinds.contains(&Kind::Tests) {
         files(plan, kinds, &mut artifacts)?;

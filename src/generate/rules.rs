@@ -9,12 +9,12 @@ use rust_decimal::Decimal;
 
 use super::yaml::{Group, Recording, Rule, RuleFile};
 use super::{alerts, events};
-use crate::names::{Record, label};
+use crate::names::{Alert, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, sum_by, sum_over};
-use crate::slo::SloPlan;
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{SLICE, Tier};
-use crate::spec::model::{Budgeting, OnUnknown, Sli};
+use crate::slo::{SloPlan, alerting};
+use crate::spec::model::{Budgeting, OnUnknown, Resume, Sli};
 use crate::units::{Duration, Name};
 
 /// A group that was not seen for this long leaves every series.
@@ -237,8 +237,38 @@ impl Rules<'_> {
         let remaining: Expr = self.series(Record::RemainingSeconds).into();
         let share = remaining.join(Operator::Divide, Expr::from(plan.budget_seconds));
         list.push(self.record(Record::RemainingRatio, share));
-        list.push(self.gate_latch());
+        list.push(constant(Record::GateCloseAt, plan.close_at));
+        match plan.slo.gate.resume {
+            Resume::AtLevel => {
+                list.push(self.gate_latch());
+                list.push(constant(Record::GateResumeAt, plan.resume_at));
+            }
+            Resume::FromTrough => {
+                list.push(self.gate_trough());
+                list.push(self.gate_latch());
+                let closed =
+                    Expr::from(self.series(Record::GateLatch)).join(Operator::Equal, Expr::from(Decimal::ZERO));
+                list.push(self.record(Record::GateResumeAt, self.resume_level().join(Operator::And, closed)));
+            }
+        }
         list.push(self.gate_answer());
+        list.extend(self.burn_rate_thresholds());
+    }
+
+    /// What each pair that alerts is held against, for people who look at its burn rate.
+    fn burn_rate_thresholds(&self) -> impl Iterator<Item = Recording> {
+        let pairs = [Tier::Fast, Tier::Slow].into_iter().flat_map(|tier| self.plan.pairs_in(tier));
+        pairs.filter_map(|pair| {
+            let alert = alerting::resolve(&self.plan.slo, Alert::ErrorBudgetBurn, pair.severity, Duration::ZERO)?;
+            let factor = call("vector", [Expr::from(pair.factor.round_dp(10))]);
+            let mut recording = self.record(Record::BurnRateThreshold, factor);
+            recording.labels.extend([
+                (label::SEVERITY.to_owned(), alert.severity_label.to_owned()),
+                (label::LONG_WINDOW.to_owned(), pair.long.to_string()),
+                (label::SHORT_WINDOW.to_owned(), pair.short.to_string()),
+            ]);
+            Some(recording)
+        })
     }
 
     /// Metadata lives here alone.
@@ -285,17 +315,36 @@ impl Rules<'_> {
         self.record(Record::RemainingSeconds, budget.join(Operator::Subtract, consumed))
     }
 
+    /// The least that remained since the gate closed, and what remains while it is open.
+    fn gate_trough(&self) -> Recording {
+        let remaining = || -> Expr { self.series(Record::RemainingSeconds).into() };
+        let before = || seen_over(self.series(Record::GateTrough), self.plan.slo.window);
+        let lowest = remaining().join(Operator::Less, before()).join(Operator::Or, before());
+        let latch = seen_over(self.series(Record::GateLatch), self.plan.slo.window);
+        let closed = lowest.join(Operator::And, latch.join(Operator::Equal, Expr::from(Decimal::ZERO)));
+        self.record(Record::GateTrough, and_known(self.plan, closed.join(Operator::Or, remaining())))
+    }
+
+    /// What must remain for a closed gate to open.
+    fn resume_level(&self) -> Expr {
+        let resume_at = Expr::from(self.plan.resume_at);
+        match self.plan.slo.gate.resume {
+            Resume::AtLevel => resume_at,
+            Resume::FromTrough => Expr::from(self.series(Record::GateTrough)).join(Operator::Add, resume_at),
+        }
+    }
+
     /// The latch: closes at `close_at`, opens at `resume_at`, stays in between, and is not written while the SLO is
     /// unknown. It reads itself over the whole window, since an unknown spell may be long.
     fn gate_latch(&self) -> Recording {
-        let above = |operator, seconds: Decimal| {
+        let above = |operator, level: Expr| {
             let remaining: Expr = self.series(Record::RemainingSeconds).into();
-            remaining.join(operator, Expr::from(seconds))
+            remaining.join(operator, level)
         };
-        let resumed = above(Operator::GreaterOrEqualBool, self.plan.resume_at);
+        let resumed = above(Operator::GreaterOrEqualBool, self.resume_level());
         let resumed = resumed.join(Operator::Greater, Expr::from(Decimal::ZERO));
         let before = seen_over(self.series(Record::GateLatch), self.plan.slo.window);
-        let fresh = above(Operator::GreaterBool, self.plan.close_at);
+        let fresh = above(Operator::GreaterBool, Expr::from(self.plan.close_at));
         let state = resumed.join(Operator::Or, before).join(Operator::Or, fresh.clone());
         self.record(Record::GateLatch, and_known(self.plan, fresh.join(Operator::Multiply, state)))
     }

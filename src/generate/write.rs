@@ -98,8 +98,8 @@ pub fn stale(root: &Path, kinds: &[Kind], artifacts: &[Artifact]) -> Vec<Stale> 
 #[must_use]
 pub fn left_over(root: &Path, kinds: &[Kind], artifacts: &[Artifact]) -> Vec<PathBuf> {
     let mut paths = Vec::new();
-    for kind in kinds {
-        let Ok(entries) = std::fs::read_dir(root.join(kind.directory())) else { continue };
+    for directory in kinds.iter().flat_map(|kind| kind.directories()) {
+        let Ok(entries) = std::fs::read_dir(root.join(directory)) else { continue };
         paths.extend(entries.flatten().map(|entry| entry.path()));
     }
     let wanted: BTreeSet<PathBuf> = artifacts.iter().map(|artifact| root.join(&artifact.path)).collect();
@@ -110,7 +110,12 @@ pub fn left_over(root: &Path, kinds: &[Kind], artifacts: &[Artifact]) -> Vec<Pat
 
 /// Whether a file begins as everything that we generate does.
 fn is_ours(path: &Path) -> bool {
-    let mut start = vec![0; super::yaml::HEADER.len()];
+    let head = if path.extension().is_some_and(|extension| extension == "json") {
+        super::grafana::HEAD
+    } else {
+        super::yaml::HEADER
+    };
+    let mut start = vec![0; head.len()];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == super::yaml::HEADER.as_bytes()
+    read.is_ok() && start == head.as_bytes()
 }

@@ -1,4 +1,4 @@
-//! From a URL to an open TCP connection: resolving names and connecting, with fallback between addresses.
+//! From addresses to an open TCP connection, with fallback between them, and what its errors mean.
 //!
 //! What the target did is told from what the prober itself lacks (descriptors, ports, memory). Nothing here
 //! speaks a protocol.
@@ -10,39 +10,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use url::{Host, Url};
 
 use super::outcome::Reason;
 use super::progress::Fault;
 
 /// How long one address may stay silent before the next is tried beside it (RFC 8305, section 8).
 const FALLBACK_DELAY: Duration = Duration::from_millis(250);
-
-/// The addresses of a URL's host, in the order in which they are to be tried; an IP literal is its own.
-///
-/// # Errors
-///
-/// [`Reason::Resolve`] when the name has no address.
-pub(super) async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, Fault> {
-    let port = url.port_or_known_default().unwrap_or_default();
-    let name = match url.host() {
-        Some(Host::Ipv4(address)) => return Ok(vec![(address, port).into()]),
-        Some(Host::Ipv6(address)) => return Ok(vec![(address, port).into()]),
-        Some(Host::Domain(name)) => name,
-        None => return Err(Fault::Prober("the URL has no host".to_owned())),
-    };
-    let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((name, port)).await {
-        Ok(found) => found.collect(),
-        Err(error) if is_own(&error) || out_of_descriptors() => {
-            return Err(Fault::Prober(format!("the name could not be looked up: {error}")));
-        }
-        Err(error) => return Err(Fault::Target(Reason::Resolve, format!("`{name}`: {error}"))),
-    };
-    if addresses.is_empty() {
-        return Err(Fault::Target(Reason::Resolve, format!("`{name}` has no address")));
-    }
-    Ok(addresses)
-}
 
 /// A connection to the first address that accepts one.
 ///
@@ -63,10 +36,7 @@ pub(super) async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Fault
             let _ = stream.set_nodelay(true);
             Ok(stream)
         }
-        Err((address, error)) if is_own(&error) => {
-            Err(Fault::Prober(format!("no connection could be opened to {address}: {error}")))
-        }
-        Err((address, error)) => Err(Fault::Target(Reason::Connect, format!("{address}: {}", without_code(&error)))),
+        Err((address, error)) => Err(unreachable(address, &error)),
     }
 }
 
@@ -105,9 +75,21 @@ pub(super) fn is_own(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| OWN.iter().any(|own| own.raw_os_error() == code))
 }
 
-/// Whether no descriptor can be opened: a resolver that has none says only that the lookup failed.
-fn out_of_descriptors() -> bool {
-    std::fs::File::open("/dev/null").is_err_and(|error| is_own(&error))
+/// The fault of a target that could not be reached, unless the prober lacks something itself.
+pub(super) fn unreachable(address: SocketAddr, error: &io::Error) -> Fault {
+    if is_own(error) {
+        return Fault::Prober(format!("no connection could be opened to {address}: {error}"));
+    }
+    Fault::Target(Reason::Connect, format!("{address}: {}", without_code(error)))
+}
+
+/// The fault of a conversation that broke off.
+pub(super) fn broken(error: &io::Error) -> Fault {
+    let detail = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the connection closed before the answer was complete".to_owned(),
+        _ => without_code(error),
+    };
+    Fault::Target(Reason::Protocol, detail)
 }
 
 /// An operating system error in words, without the number that says the same.

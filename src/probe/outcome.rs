@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::excerpt::Excerpt;
+
 /// Where in a run time was spent or a failure happened, in the order of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -63,12 +65,18 @@ pub enum Reason {
     Resolve,
     /// No connection: refused, reset or unreachable.
     Connect,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed, or TLS was used or not used against what is expected.
     Tls,
+    /// No credentials could be had: the server that gives out tokens failed or refused.
+    Auth,
     /// The run hit its wall.
     Timeout,
+    /// A redirect could not be followed: too many, or to a place where the request must not go.
+    Redirect,
     /// The answer's status is not among the expected.
     Status,
+    /// The version of HTTP is not among the expected.
+    HttpVersion,
     /// A header is not as expected.
     Header,
     /// The body is not as expected.
@@ -79,27 +87,45 @@ pub enum Reason {
     TooSlow,
     /// The peer broke the protocol, or closed the connection in the middle of it.
     Protocol,
+    /// The certificates are good, but not for as long as wanted.
+    Expiry,
+    /// The response code of DNS is not among the expected.
+    Rcode,
+    /// What the target answered is not as expected.
+    Answer,
+    /// A health check was answered, but not with SERVING.
+    NotServing,
     /// A command ended with a code other than 0.
     ExitCode,
     /// A command was ended by a signal.
     Signal,
+    /// What a later step needs was not in an answer or output, or cannot stand where the file wants it.
+    Capture,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 20] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
+        Self::Auth,
         Self::Timeout,
+        Self::Redirect,
         Self::Status,
+        Self::HttpVersion,
         Self::Header,
         Self::Body,
         Self::BodyTooLarge,
         Self::TooSlow,
         Self::Protocol,
+        Self::Expiry,
+        Self::Rcode,
+        Self::Answer,
+        Self::NotServing,
         Self::ExitCode,
         Self::Signal,
+        Self::Capture,
     ];
 
     /// The value of the label `reason`.
@@ -109,15 +135,23 @@ impl Reason {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Auth => "auth",
             Self::Timeout => "timeout",
+            Self::Redirect => "redirect",
             Self::Status => "status",
+            Self::HttpVersion => "http_version",
             Self::Header => "header",
             Self::Body => "body",
             Self::BodyTooLarge => "body_too_large",
             Self::TooSlow => "too_slow",
             Self::Protocol => "protocol",
+            Self::Expiry => "expiry",
+            Self::Rcode => "rcode",
+            Self::Answer => "answer",
+            Self::NotServing => "not_serving",
             Self::ExitCode => "exit_code",
             Self::Signal => "signal",
+            Self::Capture => "capture",
         }
     }
 }
@@ -129,11 +163,13 @@ pub enum SkipReason {
     Overrun,
     /// The prober itself could not do its work: no descriptor left, a secret missing.
     Internal,
+    /// The run failed while no reference target of the service's `uplink` answered either.
+    Uplink,
 }
 
 impl SkipReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Overrun, Self::Internal];
+    pub const ALL: [Self; 3] = [Self::Overrun, Self::Internal, Self::Uplink];
 
     /// The value of the label `reason`.
     #[must_use]
@@ -141,6 +177,7 @@ impl SkipReason {
         match self {
             Self::Overrun => crate::names::label::REASON_OVERRUN,
             Self::Internal => "internal",
+            Self::Uplink => "uplink",
         }
     }
 }
@@ -179,6 +216,24 @@ pub struct Outcome {
     pub tls_not_after: Option<i64>,
     /// The steps of a journey, in order; empty for every other kind.
     pub steps: Vec<StepOutcome>,
+    /// What the target said where it failed an expectation of its body, or a command where it failed, if that was
+    /// asked for. It belongs where somebody asks for it, never in a log.
+    pub excerpt: Option<Excerpt>,
+}
+
+impl Outcome {
+    /// A run or step of this verdict that took no time and found nothing else.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            duration: Duration::ZERO,
+            phases: Phases::default(),
+            tls_not_after: None,
+            steps: Vec::new(),
+            excerpt: None,
+        }
+    }
 }
 
 /// What became of one step of a journey.

@@ -3,20 +3,24 @@
 use std::path::PathBuf;
 
 use rustls::RootCertStore;
-use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::journey::{self, RunDir};
+use super::conclude::Limits;
+use super::journey::{self, Context, RunDir, Session};
 use super::outcome::Outcome;
-use super::tls::Handshaker;
-use super::{ProbeKey, http};
-use crate::spec::model::{Probe, ProbeKind};
+use super::progress::Fault;
+use super::reach::Reach;
+use super::resolver::Resolver;
+use super::{ProbeKey, chain, dns, grpc, http, icmp, tcp};
+use crate::spec::model::{Journey, Probe, ProbeKind};
 
-/// Runs probes. Cheap to share, without state of its own between runs.
+/// Runs probes. Cheap to share; between runs it keeps tokens and settings of TLS, and nothing of the runs.
 #[derive(Debug)]
 pub struct Prober {
-    pub(super) tls: Handshaker,
+    reach: Reach,
     run_dirs: PathBuf,
+    keeps_output: bool,
 }
 
 /// Why there is no prober.
@@ -28,13 +32,25 @@ pub enum ProberError {
 }
 
 impl Prober {
-    /// A prober that trusts `roots` and makes the directories of journeys under `run_dirs`.
+    /// A prober that trusts `roots` and makes the directories of journeys under `run_dirs`, where it removes those that
+    /// a killed process of the same user has left.
     ///
     /// # Errors
     ///
     /// [`ProberError::Tls`] when the cryptography cannot do what TLS needs.
     pub fn new(roots: RootCertStore, run_dirs: PathBuf) -> Result<Self, ProberError> {
-        Ok(Self { tls: Handshaker::new(roots)?, run_dirs })
+        let left = journey::sweep(&run_dirs);
+        if left > 0 {
+            tracing::info!(count = left, parent = %run_dirs.display(), "removed the directories of runs that were killed");
+        }
+        Ok(Self { reach: Reach::new(roots)?, run_dirs, keeps_output: false })
+    }
+
+    /// The same prober, with names looked up by `resolver` instead of as this machine does.
+    #[must_use]
+    pub fn resolving_by(mut self, resolver: Resolver) -> Self {
+        self.reach.resolver = resolver;
+        self
     }
 
     /// A prober with the roots that this machine trusts, and its directory for temporary files.
@@ -58,13 +74,20 @@ impl Prober {
         Self::new(roots, std::env::temp_dir())
     }
 
+    /// The same prober, which also keeps the end of what a failed command of a journey printed, as the excerpt of the
+    /// run's outcome. It may hold secrets.
+    #[must_use]
+    pub fn keeping_output(self) -> Self {
+        Self { keeps_output: true, ..self }
+    }
+
     /// Prepares a run of `probe`.
     pub fn begin<'a>(&'a self, probe: &'a Probe) -> Run<'a> {
         let run_dir = match &probe.kind {
-            ProbeKind::Http(_) => None,
-            ProbeKind::Journey(_) => Some(journey::make_run_dir(&self.run_dirs)),
+            ProbeKind::Journey(_) => Some(RunDir::make(&self.run_dirs)),
+            _ => None,
         };
-        Run { prober: self, probe, run_dir }
+        Run { prober: self, probe, run_dir, session: Mutex::default() }
     }
 }
 
@@ -73,7 +96,9 @@ impl Prober {
 pub struct Run<'a> {
     prober: &'a Prober,
     probe: &'a Probe,
-    run_dir: Option<RunDir>,
+    run_dir: Option<Result<RunDir, Fault>>,
+    /// What steps leave for each other and for the cleanup, even if the steps are broken off.
+    session: Mutex<Session>,
 }
 
 impl Run<'_> {
@@ -81,14 +106,21 @@ impl Run<'_> {
     ///
     /// Dropping the future ends everything that it started: connections, commands and their children.
     pub async fn execute(&self, wall: Instant) -> Outcome {
-        let timeout = self.probe.timeout;
+        let reach = &self.prober.reach;
+        let limits = Limits { wall, timeout: self.probe.timeout };
         match (&self.probe.kind, &self.run_dir) {
             (ProbeKind::Journey(journey), Some(Ok(dir))) => {
-                journey::run(&self.prober.tls, journey, dir.path(), wall, timeout).await
+                let mut session = self.session.lock().await;
+                journey::run(self.context(journey, dir), &mut session, wall).await
             }
             (ProbeKind::Journey(journey), Some(Err(fault))) => journey::not_started(journey, fault.clone()),
             (ProbeKind::Journey(journey), None) => journey::not_started(journey, journey::no_run_dir()),
-            (ProbeKind::Http(request), _) => http::run(&self.prober.tls, request, wall, timeout).await,
+            (ProbeKind::Http(request), _) => http::run(reach, request, limits).await,
+            (ProbeKind::Tcp(conversation), _) => tcp::run(reach, conversation, limits).await,
+            (ProbeKind::Tls(handshake), _) => chain::run(reach, handshake, limits).await,
+            (ProbeKind::Dns(query), _) => dns::run(reach, query, limits).await,
+            (ProbeKind::Icmp(echo), _) => icmp::run(reach, echo, limits).await,
+            (ProbeKind::Grpc(call), _) => grpc::run(reach, call, limits).await,
         }
     }
 
@@ -96,16 +128,23 @@ impl Run<'_> {
     ///
     /// A failure is logged and changes no verdict. Other kinds have nothing to clean up.
     pub async fn clean_up(self) {
-        let (ProbeKind::Journey(journey), Some(Ok(dir))) = (&self.probe.kind, self.run_dir) else { return };
+        let (ProbeKind::Journey(journey), Some(Ok(dir))) = (&self.probe.kind, &self.run_dir) else { return };
         let key = ProbeKey::of(self.probe);
-        journey::clean_up(&self.prober.tls, journey, dir.path(), self.probe.timeout, &key).await;
-        remove(dir, &key).await;
+        journey::clean_up(self.context(journey, dir), &mut *self.session.lock().await, &key).await;
+        if let Some(Ok(dir)) = self.run_dir {
+            remove(dir, &key).await;
+        }
+    }
+
+    fn context<'c>(&'c self, journey: &'c Journey, dir: &'c RunDir) -> Context<'c> {
+        let (timeout, keeps_output) = (self.probe.timeout, self.prober.keeps_output);
+        Context { reach: &self.prober.reach, journey, dir: dir.path(), timeout, keeps_output }
     }
 }
 
 /// Removes a run's directory; a command may have left a large one, so away from the timers' threads.
-async fn remove(dir: TempDir, key: &ProbeKey) {
-    let removed = tokio::task::spawn_blocking(move || dir.close()).await;
+async fn remove(dir: RunDir, key: &ProbeKey) {
+    let removed = tokio::task::spawn_blocking(move || dir.remove()).await;
     if let Ok(Err(error)) = removed {
         tracing::warn!(probe = %key, %error, "the run's directory cannot be removed");
     }

@@ -2,11 +2,12 @@
 //!
 //! It only keeps time. What a phase does and what a fault means to others is decided elsewhere.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::excerpt::Excerpt;
 use super::outcome::{Phase, Phases, Reason, SkipReason, Verdict};
 use crate::units;
 
@@ -38,12 +39,33 @@ pub(super) struct Progress {
     phases: Phases,
     current: Option<(Phase, Instant)>,
     first_byte: FirstByte,
+    /// What the target said where it failed an expectation.
+    pub(super) excerpt: Option<Excerpt>,
+    /// What the run is waiting for, for the detail of one that hits its wall; holds no secret.
+    pub(super) note: Option<String>,
     /// When the earliest certificate of the presented chain expires, in seconds of Unix time.
     pub(super) tls_not_after: Option<i64>,
 }
 
-/// When the first byte of an answer arrived, set once by the connection that saw it.
-pub(super) type FirstByte = Arc<OnceLock<Instant>>;
+/// When the first byte of an answer arrived, noted by the connection that saw it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FirstByte(Arc<Mutex<Option<Instant>>>);
+
+impl FirstByte {
+    /// Says that bytes of the answer have arrived; only the first time counts.
+    pub(super) fn note(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+
+    /// Says that what has arrived so far was not the answer yet.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn get(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Progress {
     /// Ends the phase that is going on and begins another.
@@ -54,7 +76,13 @@ impl Progress {
 
     /// Where the connection has to note the answer's first byte, which splits processing from transfer.
     pub(super) fn first_byte(&self) -> FirstByte {
-        Arc::clone(&self.first_byte)
+        self.first_byte.clone()
+    }
+
+    /// Ends the phase that is going on; what follows until the next phase is the prober's own work.
+    pub(super) fn pause(&mut self) {
+        self.close(Instant::now());
+        self.first_byte.forget();
     }
 
     /// Ends the last phase and returns how long each took, and the one the run ended in.
@@ -70,7 +98,9 @@ impl Progress {
     fn close(&mut self, now: Instant) {
         let Some((phase, since)) = self.current.take() else { return };
         match (phase, self.first_byte.get()) {
-            (Phase::Processing, Some(&first)) => {
+            (Phase::Processing, Some(first)) => {
+                // A conversation may come back to this phase with the first byte long behind it.
+                let first = first.max(since);
                 self.phases.add(Phase::Processing, first.saturating_duration_since(since));
                 self.phases.add(Phase::Transfer, now.saturating_duration_since(first));
             }
@@ -107,7 +137,8 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(10)).await;
         progress.enter(Phase::Processing);
         tokio::time::sleep(Duration::from_millis(20)).await;
-        progress.first_byte().set(Instant::now()).expect("set once");
+        progress.first_byte().note();
+        progress.first_byte().note();
         tokio::time::sleep(Duration::from_millis(30)).await;
 
         let (phases, last) = progress.finish();

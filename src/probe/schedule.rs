@@ -60,7 +60,7 @@ impl Schedule {
 ///
 /// FNV-1a over `SERVICE/PROBE` (64 bits, <http://www.isthe.com/chongo/tech/comp/fnv/>), then MurmurHash3's
 /// finalizer: on its own, FNV leaves names that differ in their last letter close together.
-fn spread(key: &ProbeKey) -> u64 {
+pub(super) fn spread(key: &ProbeKey) -> u64 {
     let text = key.to_string();
     let hash = text
         .bytes()

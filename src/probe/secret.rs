@@ -60,20 +60,26 @@ pub(super) async fn read(source: &SecretSource) -> Result<Secret, Fault> {
 
 /// The content of a small regular file without its last line break.
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    // Opening a pipe would wait for its writer, so what it is comes first.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(std::io::Error::other("is larger than 64 KiB"));
-    }
+    let mut bytes = read_regular(path, MAX_BYTES)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
             bytes.pop();
         }
+    }
+    Ok(bytes)
+}
+
+/// Every byte of a regular file of at most `limit` bytes. Blocks.
+pub(super) fn read_regular(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    // Opening a pipe would wait for its writer, so what it is comes first.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(std::io::Error::other(format!("is larger than {} KiB", limit / 1024)));
     }
     Ok(bytes)
 }

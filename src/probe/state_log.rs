@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::outcome::{Outcome, Reason, SkipReason, Verdict};
 use super::{ProbeKey, Recorder};
+use crate::spec::model::Fleet;
+use crate::units::Name;
 
 /// Logs each change of a probe's verdict or reason, and nothing while both stay as they are.
 #[derive(Debug, Default)]
@@ -45,6 +47,22 @@ impl StateLog {
 }
 
 impl Recorder for StateLog {
+    /// A probe that was changed and still fails for the same reason is no news either.
+    fn reload(&self, fleet: &Fleet) {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.retain(|key, _| {
+            fleet.services.get(&key.service).is_some_and(|service| service.probes.contains_key(&key.probe))
+        });
+    }
+
+    fn uplink(&self, service: &Name, is_up: bool) {
+        if is_up {
+            tracing::warn!(%service, "the uplink is back: runs that fail count again");
+        } else {
+            tracing::error!(%service, "the uplink is down: runs that fail are skipped as the prober's own fault");
+        }
+    }
+
     fn record(&self, probe: &ProbeKey, outcome: &Outcome, _started_unix_ms: i64) {
         let changed = self.change(probe, &outcome.verdict);
         match &outcome.verdict {

@@ -59,14 +59,25 @@ pub enum Expr {
     },
     /// A whole expression of a file, already checked. It always prints in parentheses.
     Checked(String),
+    /// A variable of a dashboard that stands for a number, replaced before Prometheus reads the expression.
+    Variable(&'static str),
 }
 
 /// A series selector with an optional range and offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
     selector: String,
-    range: Option<Duration>,
+    range: Option<Range>,
+    at_end: bool,
     offset: Duration,
+}
+
+/// How much of the past a range selector holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    Fixed(Duration),
+    /// A variable of a dashboard, replaced before Prometheus reads the expression.
+    Variable(&'static str),
 }
 
 /// A binary operator.
@@ -145,13 +156,27 @@ impl Series {
     /// A series by its selector text, which must be valid.
     #[must_use]
     pub fn new(selector: impl Into<String>) -> Self {
-        Self { selector: selector.into(), range: None, offset: Duration::ZERO }
+        Self { selector: selector.into(), range: None, at_end: false, offset: Duration::ZERO }
     }
 
     /// Over a range.
     #[must_use]
     pub fn range(mut self, range: Duration) -> Self {
-        self.range = Some(range);
+        self.range = Some(Range::Fixed(range));
+        self
+    }
+
+    /// Over the range that a variable of a dashboard stands for.
+    #[must_use]
+    pub fn range_variable(mut self, variable: &'static str) -> Self {
+        self.range = Some(Range::Variable(variable));
+        self
+    }
+
+    /// As it is at the end of the time that a graph shows, whatever the moment on it.
+    #[must_use]
+    pub fn at_end(mut self) -> Self {
+        self.at_end = true;
         self
     }
 
@@ -178,7 +203,10 @@ impl Series {
     /// The range that it reads, if it is more than its newest sample, and how far it looks back from there.
     #[must_use]
     pub const fn reach(&self) -> (Option<Duration>, Duration) {
-        (self.range, self.offset)
+        match self.range {
+            Some(Range::Fixed(range)) => (Some(range), self.offset),
+            Some(Range::Variable(_)) | None => (None, self.offset),
+        }
     }
 }
 
@@ -246,7 +274,7 @@ impl Expr {
     /// Calls `see` with the metric name of every series that is read, apart from those inside a checked query of a file.
     pub fn each_metric(&self, see: &mut impl FnMut(&str)) {
         match self {
-            Self::Number(_) | Self::Text(_) | Self::Checked(_) => {}
+            Self::Number(_) | Self::Text(_) | Self::Checked(_) | Self::Variable(_) => {}
             Self::Series(series) => see(series.metric()),
             Self::Subquery { inner, .. } | Self::Aggregate { inner, .. } => inner.each_metric(see),
             Self::Call { arguments, .. } => arguments.iter().for_each(|argument| argument.each_metric(see)),
@@ -317,6 +345,7 @@ impl Expr {
     fn write_flat(&self, out: &mut String) {
         match self {
             Self::Number(number) => push(out, number),
+            Self::Variable(variable) => push(out, variable),
             Self::Text(text) => out.push_str(&super::quote(text)),
             Self::Series(series) => write_series(out, series),
             Self::Subquery { inner, range, step, offset } => {
@@ -400,8 +429,13 @@ fn write_operator(out: &mut String, operator: Operator, on: Option<&[String]>) {
 
 fn write_series(out: &mut String, series: &Series) {
     out.push_str(&series.selector);
-    if let Some(range) = series.range {
-        let _ = write!(out, "[{range}]");
+    match series.range {
+        Some(Range::Fixed(range)) => push(out, format_args!("[{range}]")),
+        Some(Range::Variable(variable)) => push(out, format_args!("[{variable}]")),
+        None => {}
+    }
+    if series.at_end {
+        out.push_str(" @ end()");
     }
     write_offset(out, series.offset);
 }
@@ -445,6 +479,18 @@ mod tests {
             offset: Duration::ZERO,
         };
         assert_eq!(sub.flat(), "timestamp(x)[30d:5m]");
+    }
+
+    #[test]
+    fn what_a_dashboard_replaces_prints_as_it_is() {
+        let over = call("sum_over_time", [Series::new("x").range_variable("$__interval").into()]);
+        let since = call("time", []).join(Operator::GreaterBool, Expr::Variable("$__from"));
+        let end = last_over(Series::new("y").at_end(), Duration::from_mins(11));
+        let all = over.join(Operator::Multiply, since).join(Operator::And, end);
+        assert_eq!(
+            all.flat(),
+            "sum_over_time(x[$__interval]) * (time() > bool $__from) and last_over_time(y[11m] @ end())"
+        );
     }
 
     #[test]

@@ -1,17 +1,29 @@
 //! The probe service as one thing that starts and stops.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot};
+use url::Url;
+
+use super::access::Access;
 use super::board::Board;
 use super::metrics::Metrics;
-use super::routes::App;
+use super::routes::{App, Shown};
+use super::runs::Runs;
 use super::server::Server;
+use super::web::WebConfig;
 use crate::history::Storage;
-use crate::probe::{Grace, Prober, Recorder, Scheduler, StateLog};
+use crate::probe::outcome::Outcome;
+use crate::probe::{Changes, Grace, ProbeKey, Prober, Recorder, Scheduler, StateLog};
 use crate::spec::model::Fleet;
 use crate::units::Name;
+
+/// Somebody who asked over HTTP for the files to be loaded again, and waits to hear what became of it: nothing more
+/// to say, or what is wrong with the files.
+pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
 /// How a service is started.
 #[derive(Default)]
@@ -23,10 +35,20 @@ pub struct Options {
     /// The history that counts every run, and whose counts the metrics go on from and show once they are kept. Without
     /// one, the metrics count from 0.
     pub storage: Option<Arc<Storage>>,
-    /// Who takes every finished run, besides metrics, log and history.
+    /// Who takes every finished run, besides metrics, log, history and the last runs.
     pub recorders: Vec<Arc<dyn Recorder>>,
     /// The board to show, where somebody keeps a history.
     pub board: Option<Board>,
+    /// Whether the last runs show pieces of what failed bodies and commands said, which may hold anything.
+    pub excerpts: bool,
+    /// The text of the files, as `/config` shows it.
+    pub config: String,
+    /// TLS, users and headers.
+    pub web: WebConfig,
+    /// Under which URL people reach the service; its name is answered to on loopback as well.
+    pub external_url: Option<Url>,
+    /// Who hears of `POST /-/reload`; without, it is refused.
+    pub reloads: Option<mpsc::Sender<ReloadRequest>>,
 }
 
 /// Why a service does not start.
@@ -43,12 +65,18 @@ pub enum StartError {
 }
 
 /// A running service: probes on schedule, and the server that shows what they count.
-#[derive(Debug)]
 pub struct Daemon {
     server: Server,
     scheduler: Scheduler,
+    recorder: Arc<dyn Recorder>,
     storage: Option<Arc<Storage>>,
     app: Arc<App>,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").field("addresses", &self.server.addresses()).finish_non_exhaustive()
+    }
 }
 
 impl Daemon {
@@ -62,24 +90,50 @@ impl Daemon {
         if let Some(storage) = &options.storage {
             storage.show_to(Arc::clone(&metrics) as _);
         }
-        let probes = fleet.services.values().map(|service| service.probes.len()).sum();
-        let app = Arc::new(App::new(Arc::clone(&metrics), probes, options.board));
+        let runs = Arc::new(Runs::new(fleet, options.excerpts));
+        let app = Arc::new(App::new(Shown {
+            metrics: Arc::clone(&metrics),
+            runs: Arc::clone(&runs),
+            board: options.board,
+            config: options.config,
+            web: options.web,
+            access: Access::new(options.external_url.as_ref()),
+            reloads: options.reloads,
+        }));
         let server = Server::start(&options.listen, &app)
             .await
             .map_err(|(address, error)| StartError::Listen { address, error })?;
+        let scheme = app.web.scheme();
         for address in server.addresses() {
-            tracing::info!(%address, "listening on http://{address}/");
+            tracing::info!(%address, "listening on {scheme}://{address}/");
         }
-        let counting: Arc<dyn Recorder> = match &options.storage {
-            Some(storage) => Arc::clone(storage) as _,
-            None => metrics,
-        };
-        let mut recorders: Vec<Arc<dyn Recorder>> = vec![counting, Arc::new(StateLog::default())];
+        let counting = Counting { metrics, storage: options.storage.clone() };
+        let mut recorders: Vec<Arc<dyn Recorder>> = vec![Arc::new(counting), Arc::new(StateLog::default()), runs];
         recorders.extend(options.recorders);
-        let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::new(recorders));
+        let recorder: Arc<dyn Recorder> = Arc::new(recorders);
+        let prober = if options.excerpts { prober.keeping_output() } else { prober };
+        let scheduler = Scheduler::start(fleet, Arc::new(prober), Arc::clone(&recorder));
         app.set_ready(true);
+        let probes = app.runs.table().probes.len();
         tracing::info!(probes, "running probes");
-        Ok(Self { server, scheduler, storage: options.storage, app })
+        Ok(Self { server, scheduler, recorder, storage: options.storage, app })
+    }
+
+    /// Runs the probes of another fleet from now on, shows its board, and its files as `config`.
+    ///
+    /// What did not change goes on as it was, with its schedule, its counters and the run it is in the middle of.
+    pub fn reload(&mut self, fleet: &Fleet, board: Option<Board>, config: String) -> Changes {
+        // First who counts, so that no run of a new probe is missed.
+        self.recorder.reload(fleet);
+        let changes = self.scheduler.reload(fleet);
+        self.app.show(board, config);
+        self.app.metrics.loaded(true);
+        changes
+    }
+
+    /// Says on `/metrics` that files were refused and what ran before still runs.
+    pub fn reload_failed(&self) {
+        self.app.metrics.loaded(false);
     }
 
     /// The addresses that are listened on.
@@ -104,5 +158,33 @@ impl Daemon {
             let _ = tokio::task::spawn_blocking(move || storage.close()).await;
         }
         self.server.stop().await;
+    }
+}
+
+/// Whoever counts: the history, which has counts shown once they are kept, or else the metrics themselves.
+struct Counting {
+    metrics: Arc<Metrics>,
+    storage: Option<Arc<Storage>>,
+}
+
+impl Recorder for Counting {
+    fn record(&self, probe: &ProbeKey, outcome: &Outcome, started_unix_ms: i64) {
+        match &self.storage {
+            Some(storage) => storage.record(probe, outcome, started_unix_ms),
+            None => self.metrics.record(probe, outcome, started_unix_ms),
+        }
+    }
+
+    fn uplink(&self, service: &Name, is_up: bool) {
+        self.metrics.uplink(service, is_up);
+    }
+
+    /// A probe that comes back goes on where it stopped from its first scrape on: a jump would count as runs.
+    fn reload(&self, fleet: &Fleet) {
+        if let Some(storage) = &self.storage {
+            storage.serve(fleet);
+        }
+        let kept = |probe: &ProbeKey| self.storage.as_ref().and_then(|storage| storage.counts(probe));
+        self.metrics.reload(fleet, kept);
     }
 }

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
@@ -21,7 +22,7 @@ use crate::history::{BUCKETS, Committed, Counts, StepCounts, StorageState};
 use crate::names::{Metric, label};
 use crate::probe::outcome::{Outcome, Phase, Reason, SkipReason};
 use crate::probe::{ProbeKey, Recorder};
-use crate::spec::model::{Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction};
+use crate::spec::model::{Credentials, DnsTransport, Fleet, HttpProbe, Probe, ProbeKind, Step, StepAction, Turn};
 use crate::units::{Duration, Name};
 
 /// Everything that `/metrics` shows.
@@ -31,6 +32,7 @@ use crate::units::{Duration, Name};
 #[derive(Debug)]
 pub struct Metrics {
     store: Arc<Store>,
+    program: Arc<Program>,
     storage: Arc<Mutex<Option<StorageState>>>,
     registry: Registry,
 }
@@ -39,18 +41,31 @@ impl Metrics {
     /// Counters at 0 for every probe of the fleet, which was loaded just now.
     #[must_use]
     pub fn new(fleet: &Fleet, location: Option<&Name>) -> Self {
-        let probes = fleet.services.values().flat_map(|service| service.probes.values());
-        let store = Arc::new(Store {
-            probes: probes.map(|probe| (ProbeKey::of(probe), Entry::new(probe))).collect(),
-            location: location.map(ToString::to_string),
-        });
-        let storage = Arc::default();
+        let store = Arc::new(Store { shown: RwLock::default(), location: location.map(ToString::to_string) });
+        store.reload(fleet, |_| None);
+        let (program, storage) = (Arc::new(Program::default()), Arc::default());
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Arc::clone(&store)));
         registry.register_collector(Box::new(StorageCollector(Arc::clone(&storage))));
-        registry.register_collector(Box::new(ProgramCollector { loaded_at: unix_seconds() }));
+        registry.register_collector(Box::new(Arc::clone(&program)));
         registry.register_collector(Box::new(ProcessCollector::new()));
-        Self { store, storage, registry }
+        let metrics = Self { store, program, storage, registry };
+        metrics.loaded(true);
+        metrics
+    }
+
+    /// Shows the probes of another fleet from now on. One that was shown before goes on counting, and any other begins
+    /// with what `kept` has of it.
+    pub fn reload(&self, fleet: &Fleet, kept: impl Fn(&ProbeKey) -> Option<Counts>) {
+        self.store.reload(fleet, kept);
+    }
+
+    /// Takes note of an attempt to load the files.
+    pub fn loaded(&self, success: bool) {
+        self.program.is_current.store(success, Ordering::Relaxed);
+        if success {
+            self.program.loaded_at.store(unix_seconds().to_bits(), Ordering::Relaxed);
+        }
     }
 
     /// Writes every metric as it is now.
@@ -68,17 +83,24 @@ impl Metrics {
 
 impl Recorder for Metrics {
     fn record(&self, probe: &ProbeKey, outcome: &Outcome, started_unix_ms: i64) {
-        if let Some(entry) = self.store.probes.get(probe) {
-            let mut counts = entry.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            counts.add(outcome, started_unix_ms);
+        let entry = self.store.shown().probes.get(probe).map(Arc::clone);
+        if let Some(entry) = entry {
+            entry.counts().add(outcome, started_unix_ms);
+        }
+    }
+
+    fn uplink(&self, service: &Name, is_up: bool) {
+        if let Some(gauge) = self.store.shown().uplinks.get(service) {
+            gauge.store(is_up, Ordering::Relaxed);
         }
     }
 }
 
 impl Committed for Metrics {
     fn show(&self, probe: &ProbeKey, counts: Counts) {
-        if let Some(entry) = self.store.probes.get(probe) {
-            *entry.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        let entry = self.store.shown().probes.get(probe).map(Arc::clone);
+        if let Some(entry) = entry {
+            *entry.counts() = counts;
         }
     }
 
@@ -90,8 +112,17 @@ impl Committed for Metrics {
 /// The counts of all probes.
 #[derive(Debug)]
 struct Store {
-    probes: BTreeMap<ProbeKey, Entry>,
+    /// Replaced as a whole when a fleet takes the place of another, so that a scrape sees one or the other.
+    shown: RwLock<Arc<Shown>>,
     location: Option<String>,
+}
+
+/// What is shown of one fleet.
+#[derive(Debug, Default)]
+struct Shown {
+    probes: BTreeMap<ProbeKey, Arc<Entry>>,
+    /// Whether the uplink of a service that has one is up.
+    uplinks: BTreeMap<Name, Arc<AtomicBool>>,
 }
 
 /// One probe: what the file says of it, and what was counted.
@@ -100,50 +131,96 @@ struct Entry {
     timeout: Duration,
     /// Whether the phases of a run say anything: those of a journey are spread over its steps.
     has_phases: bool,
+    /// Whether runs may be skipped because the uplink is down.
+    has_uplink: bool,
     reasons: ReasonSet,
     steps: Vec<(Name, ReasonSet)>,
-    /// One lock guards all of them, so that a scrape never sees half a run.
-    counts: Mutex<Counts>,
+    /// One lock guards all of them, so that a scrape never sees half a run. Shared with the entry of the same probe in the
+    /// fleet before, so that no run is lost in between.
+    counts: Arc<Mutex<Counts>>,
 }
 
 impl Entry {
-    fn new(probe: &Probe) -> Self {
+    /// The entry of a probe that goes on from these counts.
+    fn new(probe: &Probe, has_uplink: bool, counts: Arc<Mutex<Counts>>) -> Self {
         let (has_phases, reasons, steps) = match &probe.kind {
-            ProbeKind::Http(request) => (true, ReasonSet::of_request(request), Vec::new()),
             ProbeKind::Journey(journey) => {
                 let steps: Vec<_> =
                     journey.steps.iter().map(|step| (step.name.clone(), ReasonSet::of_step(step))).collect();
                 (false, steps.iter().fold(ReasonSet::default(), |all, (_, set)| all.union(*set)), steps)
             }
+            kind => (true, ReasonSet::of_kind(kind), Vec::new()),
         };
-        Self { timeout: probe.timeout, has_phases, reasons, steps, counts: Mutex::default() }
+        Self { timeout: probe.timeout, has_phases, has_uplink, reasons, steps, counts }
+    }
+
+    /// The counts, also after a panic in another thread: every change of them is complete in itself.
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The reasons for which something can fail, given what the file says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ReasonSet(u16);
+struct ReasonSet(u32);
 
 impl ReasonSet {
     fn of(reasons: &[Reason]) -> Self {
-        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u16))
+        Self(reasons.iter().fold(0, |set, reason| set | 1 << *reason as u32))
     }
 
     fn of_request(request: &HttpProbe) -> Self {
         let always =
             [Reason::Resolve, Reason::Connect, Reason::Timeout, Reason::Status, Reason::BodyTooLarge, Reason::Protocol];
         let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        let expect = &request.expect;
         Self::of(&always)
-            .union(when(request.url.scheme() == "https", Reason::Tls))
-            .union(when(!request.expect.body_contains.is_empty(), Reason::Body))
-            .union(when(request.expect.within.is_some(), Reason::TooSlow))
+            .union(when(request.may_meet_tls() || expect.tls.is_some(), Reason::Tls))
+            .union(when(matches!(request.credentials, Some(Credentials::OAuth2(_))), Reason::Auth))
+            .union(when(request.redirects > 0, Reason::Redirect))
+            .union(when(!expect.versions.is_empty(), Reason::HttpVersion))
+            .union(when(!expect.headers.is_empty(), Reason::Header))
+            .union(when(!expect.body.is_empty() || !expect.json.is_empty(), Reason::Body))
+            .union(when(expect.within.is_some(), Reason::TooSlow))
+    }
+
+    /// Of a probe that is no journey.
+    fn of_kind(kind: &ProbeKind) -> Self {
+        let reached = [Reason::Resolve, Reason::Connect, Reason::Timeout];
+        let (own, uses_tls, within): (&[Reason], bool, _) = match kind {
+            ProbeKind::Http(request) => return Self::of_request(request),
+            ProbeKind::Journey(_) => return Self::default(),
+            ProbeKind::Tcp(tcp) => {
+                let uses_tls = tcp.tls.is_some() || tcp.exchange.iter().any(|turn| matches!(turn, Turn::StartTls(_)));
+                let says = &[Reason::Answer, Reason::Protocol, Reason::BodyTooLarge];
+                (if tcp.exchange.is_empty() { &[] } else { says }, uses_tls, tcp.within)
+            }
+            ProbeKind::Tls(tls) => (if tls.valid_for.is_some() { &[Reason::Expiry] } else { &[] }, true, tls.within),
+            ProbeKind::Dns(dns) => {
+                let uses_tls = matches!(dns.transport, DnsTransport::Tls(_));
+                (&[Reason::Rcode, Reason::Answer, Reason::Protocol], uses_tls, dns.expect.within)
+            }
+            ProbeKind::Icmp(icmp) => (&[], false, icmp.within),
+            ProbeKind::Grpc(grpc) => {
+                let own = &[Reason::Status, Reason::NotServing, Reason::Protocol, Reason::BodyTooLarge];
+                (own, grpc.tls.is_some(), grpc.within)
+            }
+        };
+        let when = |condition: bool, reason| if condition { Self::of(&[reason]) } else { Self::default() };
+        Self::of(&reached)
+            .union(Self::of(own))
+            .union(when(uses_tls, Reason::Tls))
+            .union(when(within.is_some(), Reason::TooSlow))
     }
 
     fn of_step(step: &Step) -> Self {
-        match &step.action {
-            StepAction::Http(request) => Self::of_request(request),
+        let action = match &step.action {
+            StepAction::Http(step) => Self::of_request(&step.request),
             StepAction::Run { .. } => Self::of(&[Reason::ExitCode, Reason::Signal, Reason::Timeout]),
-        }
+        };
+        let captures =
+            !step.captures.is_empty() || step.action.templates().any(|text| text.captures().next().is_some());
+        action.union(if captures { Self::of(&[Reason::Capture]) } else { Self::default() })
     }
 
     fn union(self, other: Self) -> Self {
@@ -151,7 +228,7 @@ impl ReasonSet {
     }
 
     fn holds(self, reason: Reason) -> bool {
-        self.0 & (1 << reason as u16) != 0
+        self.0 & (1 << reason as u32) != 0
     }
 
     /// The count of every reason of the set, and of any other that was counted all the same.
@@ -181,21 +258,50 @@ impl Snapshot<'_> {
 }
 
 impl Store {
-    fn snapshots(&self) -> Vec<Snapshot<'_>> {
-        let snapshot = |(key, entry)| {
-            let (key, entry): (&ProbeKey, &Entry) = (key, entry);
-            let mut labels = vec![(label::SERVICE, key.service.as_str()), (label::PROBE, key.probe.as_str())];
-            labels.extend(self.location.iter().map(|location| (label::LOCATION, location.as_str())));
-            let counts = entry.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            Snapshot { labels, entry, counts }
+    fn shown(&self) -> Arc<Shown> {
+        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn reload(&self, fleet: &Fleet, kept: impl Fn(&ProbeKey) -> Option<Counts>) {
+        let before = self.shown();
+        let mut shown = Shown::default();
+        for (name, service) in &fleet.services {
+            if service.uplink.is_some() {
+                let gauge = before.uplinks.get(name).map_or_else(|| Arc::new(AtomicBool::new(true)), Arc::clone);
+                shown.uplinks.insert(name.clone(), gauge);
+            }
+            for probe in service.probes.values() {
+                let key = ProbeKey::of(probe);
+                let counts = match before.probes.get(&key) {
+                    Some(before) => Arc::clone(&before.counts),
+                    None => Arc::new(Mutex::new(kept(&key).unwrap_or_default())),
+                };
+                let entry = Entry::new(probe, service.uplink.is_some(), counts);
+                shown.probes.insert(key, Arc::new(entry));
+            }
+        }
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
+    }
+
+    fn labels<'a>(&'a self, service: &'a Name) -> Vec<(&'a str, &'a str)> {
+        let location = self.location.iter().map(|location| (label::LOCATION, location.as_str()));
+        [(label::SERVICE, service.as_str())].into_iter().chain(location).collect()
+    }
+
+    fn snapshots<'a>(&'a self, shown: &'a Shown) -> Vec<Snapshot<'a>> {
+        let snapshot = |(key, entry): (&'a ProbeKey, &'a Arc<Entry>)| {
+            let mut labels = self.labels(&key.service);
+            labels.insert(1, (label::PROBE, key.probe.as_str()));
+            Snapshot { labels, entry, counts: entry.counts().clone() }
         };
-        self.probes.iter().map(snapshot).collect()
+        shown.probes.iter().map(snapshot).collect()
     }
 }
 
 impl Collector for Store {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let probes = self.snapshots();
+        let shown = self.shown();
+        let probes = self.snapshots(&shown);
         if probes.is_empty() {
             return Ok(());
         }
@@ -204,7 +310,16 @@ impl Collector for Store {
         if probes.iter().any(|probe| !probe.entry.steps.is_empty()) {
             encode_steps(&mut encoder, &probes)?;
         }
-        Ok(())
+        if shown.uplinks.is_empty() {
+            return Ok(());
+        }
+        let metric = Metric::UplinkUp;
+        let mut family = encode::family(&mut encoder, metric.name(), metric.help(), MetricType::Gauge)?;
+        shown.uplinks.iter().try_for_each(|(service, is_up)| {
+            let labels = self.labels(service);
+            let is_up = i64::from(is_up.load(Ordering::Relaxed));
+            encode::gauge_value(&mut family, Labels { common: &labels, own: &[] }, is_up)
+        })
     }
 }
 
@@ -234,7 +349,9 @@ fn encode_runs(encoder: &mut DescriptorEncoder<'_>, probes: &[Snapshot<'_>]) -> 
         })
     })?;
     write(encoder, Metric::ProbeSkipped, Counter, probes, |family, probe| {
-        SkipReason::ALL.into_iter().try_for_each(|reason| {
+        let is_possible = |reason: &SkipReason| *reason != SkipReason::Uplink || probe.entry.has_uplink;
+        let counted = |reason: &SkipReason| is_possible(reason) || probe.counts.skipped.contains_key(reason);
+        SkipReason::ALL.into_iter().filter(counted).try_for_each(|reason| {
             let count = probe.counts.skipped.get(&reason).copied().unwrap_or_default();
             encode::counter_value(family, probe.with(&[(label::REASON, reason.as_str())]), count)
         })
@@ -335,20 +452,24 @@ impl Collector for StorageCollector {
 }
 
 /// What the program says of itself.
-#[derive(Debug)]
-struct ProgramCollector {
-    /// When the files were loaded, in seconds of Unix time.
-    loaded_at: f64,
+#[derive(Debug, Default)]
+struct Program {
+    /// When the files were last loaded, in seconds of Unix time, as the bits of a float.
+    loaded_at: AtomicU64,
+    /// Whether what runs is what the files said when they were last looked at.
+    is_current: AtomicBool,
 }
 
-impl Collector for ProgramCollector {
+impl Collector for Program {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let build =
             [("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS), ("arch", std::env::consts::ARCH)];
+        let is_current = f64::from(u8::from(self.is_current.load(Ordering::Relaxed)));
+        let loaded_at = f64::from_bits(self.loaded_at.load(Ordering::Relaxed));
         let gauges: [(Metric, &Pairs<'_>, f64); 3] = [
             (Metric::BuildInfo, &build, 1.0),
-            (Metric::ConfigReloadSuccessful, &[], 1.0),
-            (Metric::ConfigReloadSuccessTimestamp, &[], self.loaded_at),
+            (Metric::ConfigReloadSuccessful, &[], is_current),
+            (Metric::ConfigReloadSuccessTimestamp, &[], loaded_at),
         ];
         gauges.into_iter().try_for_each(|(metric, labels, value)| {
             encode::gauge(&mut encoder, metric.name(), metric.help(), labels, value)

@@ -1,7 +1,8 @@
 //! The probe service: scheduler, counters and the HTTP server around them.
 //!
-//! [`Daemon`] is the whole of it. Nothing here probes by itself, reads files or decides exit codes.
+//! [`Daemon`] is the whole of it. Nothing here probes by itself, reads SLO files or decides exit codes.
 
+mod access;
 pub mod board;
 mod body;
 mod connection;
@@ -9,10 +10,14 @@ mod daemon;
 mod encode;
 mod exposition;
 mod metrics;
+mod probes;
 mod process;
 mod routes;
+mod runs;
 mod server;
+mod web;
 
-pub use daemon::{Daemon, Options, StartError};
+pub use daemon::{Daemon, Options, ReloadRequest, StartError};
 pub use exposition::Format;
 pub use metrics::Metrics;
+pub use web::{WebConfig, WebConfigError};

@@ -1,92 +1,154 @@
 //! Which path answers what. Every answer is made from what is kept here or written while it is sent; none takes
 //! a target.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, REFERRER_POLICY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Body;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
+use super::access::{self, Access};
 use super::board::{self, Board};
 use super::body::{AnyBody, streamed, whole};
+use super::daemon::ReloadRequest;
 use super::exposition::Format;
 use super::metrics::Metrics;
+use super::probes::{self, Filter, Found};
+use super::runs::Runs;
+use super::web::{Answer, WebConfig};
 
-/// How many scrapes may be written at once; a Prometheus pair and a few people need fewer.
+/// How many scrapes and lists of all probes may be written at once; a Prometheus pair and a few people need fewer.
 const SCRAPES: usize = 8;
 
+/// How long a request for a reload waits for what becomes of it.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What there is to show, and to whom.
+pub(super) struct Shown {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) runs: Arc<Runs>,
+    /// The board, where there is a history to show.
+    pub(super) board: Option<Board>,
+    /// The text of the files.
+    pub(super) config: String,
+    pub(super) web: WebConfig,
+    pub(super) access: Access,
+    /// Who hears of requests for a reload, where they are allowed.
+    pub(super) reloads: Option<mpsc::Sender<ReloadRequest>>,
+}
+
 /// What answers are made of.
-#[derive(Debug)]
 pub(super) struct App {
     pub(super) metrics: Arc<Metrics>,
-    /// How many probes there are.
-    pub(super) probes: usize,
-    /// The board, where there is a history to show.
-    board: Option<Board>,
+    pub(super) runs: Arc<Runs>,
+    pub(super) web: WebConfig,
+    access: Access,
+    reloads: Option<mpsc::Sender<ReloadRequest>>,
+    /// What a reload replaces: the board and the text of the files.
+    files: RwLock<(Option<Board>, Arc<str>)>,
     ready: AtomicBool,
     scrapes: Arc<Semaphore>,
 }
 
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("ready", &self.ready).finish_non_exhaustive()
+    }
+}
+
 impl App {
     /// An app that is not ready yet.
-    pub(super) fn new(metrics: Arc<Metrics>, probes: usize, board: Option<Board>) -> Self {
-        Self { metrics, probes, board, ready: AtomicBool::new(false), scrapes: Arc::new(Semaphore::new(SCRAPES)) }
+    pub(super) fn new(shown: Shown) -> Self {
+        Self {
+            metrics: shown.metrics,
+            runs: shown.runs,
+            web: shown.web,
+            access: shown.access,
+            reloads: shown.reloads,
+            files: RwLock::new((shown.board, shown.config.into())),
+            ready: AtomicBool::new(false),
+            scrapes: Arc::new(Semaphore::new(SCRAPES)),
+        }
     }
 
     /// Says whether probes are being run.
     pub(super) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
     }
+
+    /// Shows another board and other files from now on.
+    pub(super) fn show(&self, board: Option<Board>, config: String) {
+        *self.files.write().unwrap_or_else(PoisonError::into_inner) = (board, config.into());
+    }
+
+    fn files(&self) -> (Option<Board>, Arc<str>) {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The answer to a request that came in over a listener on `loopback` or elsewhere.
 pub(super) async fn answer<B: Body>(app: &App, loopback: bool, request: &Request<B>) -> Response<AnyBody> {
-    if loopback && !is_local(request) {
-        return plain(StatusCode::FORBIDDEN, "This server only answers to names of this machine.\n");
-    }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered.\n");
-        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return refusal;
-    }
+    let web = app.web.current().await;
+    let mut answer = if loopback && !app.access.knows(request) {
+        plain(StatusCode::FORBIDDEN, "This server only answers to names of this machine.\n")
+    } else {
+        match web.admits(request.headers()).await {
+            Answer::Admitted => admitted(app, request).await,
+            Answer::Busy => plain(StatusCode::SERVICE_UNAVAILABLE, "Too many passwords are being checked.\n"),
+            Answer::Refused => {
+                let mut refusal = plain(StatusCode::UNAUTHORIZED, "This server asks for a user and a password.\n");
+                let basic = HeaderValue::from_static("Basic realm=\"burndown\", charset=\"UTF-8\"");
+                refusal.headers_mut().insert(WWW_AUTHENTICATE, basic);
+                refusal
+            }
+        }
+    };
+    web.decorate(answer.headers_mut());
+    answer
+}
+
+/// The answer to a request that may be answered.
+async fn admitted<B: Body>(app: &App, request: &Request<B>) -> Response<AnyBody> {
     if !request.body().is_end_stream() {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "This server takes no request bodies.\n");
     }
     let path = request.uri().path();
+    if path == "/-/reload" {
+        return match *request.method() {
+            Method::POST | Method::PUT => reload(app, request.headers()).await,
+            _ => not_allowed("POST, PUT"),
+        };
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return not_allowed("GET, HEAD");
+    }
     if let Some(answer) = on_board(app, path).await {
+        return answer;
+    }
+    if let Some(answer) = on_probes(app, path, request.uri().query()) {
         return answer;
     }
     match path {
         "/" => landing(app),
         "/metrics" => metrics(app, request.headers()),
+        "/config" => respond(StatusCode::OK, TEXT, whole(app.files().1.to_string())),
         "/-/healthy" => plain(StatusCode::OK, "burndown is healthy.\n"),
         "/-/ready" if app.ready.load(Ordering::Relaxed) => plain(StatusCode::OK, "burndown is ready.\n"),
         "/-/ready" => plain(StatusCode::SERVICE_UNAVAILABLE, "burndown is not running probes.\n"),
         _ => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }
-}
-
-/// Whether a request was meant for this machine by name, so that no page of another site can reach it by
-/// having its own name resolve to loopback.
-fn is_local<B>(request: &Request<B>) -> bool {
-    let named = request.headers().get_all(HOST).iter().all(|value| value.to_str().is_ok_and(is_local_name));
-    named && request.uri().authority().is_none_or(|authority| is_local_name(authority.as_str()))
-}
-
-/// Whether a host, with or without a port, is a loopback name or an IP literal.
-fn is_local_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => return address.parse::<IpAddr>().is_ok(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 fn metrics(app: &App, headers: &HeaderMap) -> Response<AnyBody> {
@@ -102,64 +164,118 @@ fn metrics(app: &App, headers: &HeaderMap) -> Response<AnyBody> {
     respond(StatusCode::OK, format.content_type(), body)
 }
 
+/// Has the files loaded again and says what became of it, where that is allowed.
+async fn reload(app: &App, headers: &HeaderMap) -> Response<AnyBody> {
+    let Some(reloads) = &app.reloads else {
+        return plain(StatusCode::FORBIDDEN, "Reloading over HTTP is off; `--web.enable-lifecycle` turns it on.\n");
+    };
+    if access::is_of_another_site(headers) {
+        return plain(StatusCode::FORBIDDEN, "This request comes from a page of another site.\n");
+    }
+    let (sender, receiver) = oneshot::channel();
+    if reloads.try_send(sender).is_err() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "Another reload is going on.\n");
+    }
+    match timeout(RELOAD_TIMEOUT, receiver).await {
+        Ok(Ok(Ok(()))) => plain(StatusCode::OK, "The files were loaded.\n"),
+        Ok(Ok(Err(wrong))) => respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, whole(wrong)),
+        Ok(Err(_)) => plain(StatusCode::SERVICE_UNAVAILABLE, "burndown is stopping.\n"),
+        Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "The files are still being read.\n"),
+    }
+}
+
 /// What the board has under a path, if there is a board.
 async fn on_board(app: &App, path: &str) -> Option<Response<AnyBody>> {
-    let board = app.board.as_ref()?;
+    let board = app.files().0?;
     let now = jiff::Timestamp::now().as_second();
     let (content_type, text) = match path {
-        "/" => ("text/html; charset=utf-8", board.page(now).await.ok()),
+        "/" => (HTML, board.page(now).await.ok()),
         "/board.js" => ("text/javascript; charset=utf-8", Some(board::SCRIPT.to_owned())),
-        "/api/v1/slos" => ("application/json", serde_json::to_string(&board.states(now).await).ok()),
+        "/api/v1/slos" => (JSON, serde_json::to_string(&board.states(now).await).ok()),
         _ => return None,
     };
+    Some(made(content_type, text, board::CONTENT_SECURITY_POLICY))
+}
+
+/// What there is of the probes under a path.
+fn on_probes(app: &App, path: &str, query: Option<&str>) -> Option<Response<AnyBody>> {
+    let (list, one) = match path.strip_prefix("/api/v1/probes") {
+        Some("") => (Some(JSON), None),
+        Some(rest) => (None, rest.strip_prefix('/')?.strip_suffix("/runs").map(|name| (JSON, name))),
+        None => match path.strip_prefix("/probes")? {
+            "" => (Some(HTML), None),
+            rest => (None, rest.strip_prefix('/').map(|name| (HTML, name))),
+        },
+    };
+    let (table, policy) = (app.runs.table(), probes::CONTENT_SECURITY_POLICY);
+    if let Some(content_type) = list {
+        let Ok(_permit) = app.scrapes.try_acquire() else {
+            return Some(plain(StatusCode::SERVICE_UNAVAILABLE, "Too many lists at once.\n"));
+        };
+        let filter = Filter::read(query);
+        let text = match content_type {
+            JSON => probes::list(&table, &filter).ok(),
+            _ => probes::probes(&table, &filter, jiff::Timestamp::now().as_second()).ok(),
+        };
+        return Some(made(content_type, text, policy));
+    }
+    let (content_type, name) = one?;
+    Some(match probes::find(&table, name) {
+        Found::One(key, row) => {
+            let text = match content_type {
+                JSON => probes::runs(key, row).ok(),
+                _ => probes::probe(&table, key, row).ok(),
+            };
+            made(content_type, text, policy)
+        }
+        Found::Nothing => plain(StatusCode::NOT_FOUND, "There is no such probe.\n"),
+        Found::Several(keys) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("{key}\n")).collect();
+            let text = format!("Several services have such a probe. Ask for one of them:\n{}", keys.concat());
+            respond(StatusCode::CONFLICT, TEXT, whole(text))
+        }
+    })
+}
+
+/// An answer for people or programs, with what it may load.
+fn made(content_type: &'static str, text: Option<String>, policy: &'static str) -> Response<AnyBody> {
     let Some(text) = text else {
-        return Some(plain(StatusCode::INTERNAL_SERVER_ERROR, "The board cannot be shown.\n"));
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "This cannot be shown.\n");
     };
     let mut answer = respond(StatusCode::OK, content_type, whole(text));
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(board::CONTENT_SECURITY_POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Some(answer)
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    answer
 }
 
 fn landing(app: &App) -> Response<AnyBody> {
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>burndown</title></head>\n<body>\n\
-         <h1>burndown</h1>\n<p>Version {}, {} probes.</p>\n<ul>\n<li><a href=\"/metrics\">Metrics</a></li>\n\
+         <h1>burndown</h1>\n<p>Version {}, {} probes.</p>\n<ul>\n<li><a href=\"/probes\">Probes</a></li>\n\
+         <li><a href=\"/metrics\">Metrics</a></li>\n<li><a href=\"/config\">Files</a></li>\n\
          <li><a href=\"/-/healthy\">Healthy?</a></li>\n<li><a href=\"/-/ready\">Ready?</a></li>\n</ul>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
-        app.probes,
+        app.runs.table().probes.len(),
     );
-    respond(StatusCode::OK, "text/html; charset=utf-8", whole(page))
+    made(HTML, Some(page), probes::CONTENT_SECURITY_POLICY)
+}
+
+fn not_allowed(methods: &'static str) -> Response<AnyBody> {
+    let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "This path is not answered for this method.\n");
+    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    refusal
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<AnyBody> {
-    respond(status, "text/plain; charset=utf-8", whole(text))
+    respond(status, TEXT, whole(text))
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: AnyBody) -> Response<AnyBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_local() {
-        for host in
-            ["localhost", "localhost:9799", "LOCALHOST.", "a.localhost:1", "127.0.0.1:9799", "10.1.2.3", "[::1]:9"]
-        {
-            assert!(is_local_name(host), "{host}");
-        }
-        for host in ["", "example.com", "localhost.example.com:80", "127.0.0.1.nip.io", "[::1", "[evil]:80", "::1@evil"]
-        {
-            assert!(!is_local_name(host), "{host}");
-        }
-    }
 }

@@ -1,23 +1,28 @@
 //! The HTTP server: accepts connections within bounds, hands requests to [`routes`], and stops gracefully.
 //!
-//! Bounds: 256 connections at once, 16 KiB of request head within 20 s (which also ends an idle
-//! connection), no request bodies, and answers that the client takes within reason.
+//! Bounds: 256 connections at once, a TLS handshake within 10 s, 16 KiB of request head within 20 s (which also
+//! ends an idle connection), no request bodies, answers that the client takes within reason, and 5 minutes for a
+//! connection, whatever it is used for.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
@@ -25,8 +30,15 @@ use super::routes::{self, App};
 
 const MAX_CONNECTIONS: usize = 256;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Requests of one HTTP/2 connection that are answered at once.
+const MAX_STREAMS: u32 = 16;
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Off the usual scrape intervals, so that an idle connection does not end just as the next scrape begins.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// HTTP/2 has no end of idleness of its own. Clients open a new connection without being told.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// How long an answer may go on when the lifetime of its connection is over.
+const LAST_ANSWER: Duration = Duration::from_secs(60);
 /// How long a stop waits for answers that are being sent.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long accepting rests when the process has run out of descriptors.
@@ -89,7 +101,6 @@ struct Listener {
 
 impl Listener {
     async fn accept_until(self, stopping: CancellationToken) {
-        let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -97,13 +108,19 @@ impl Listener {
                 () = stopping.cancelled() => break,
                 Some(_) = connections.join_next() => {}
                 Some((stream, permit)) = self.accept() => {
-                    connections.spawn(self.serve(stream, permit, &graceful));
+                    let client = Client { app: Arc::clone(&self.app), loopback: self.loopback };
+                    let stopping = stopping.clone();
+                    connections.spawn(async move {
+                        client.serve(stream, stopping).await;
+                        drop(permit);
+                    });
                 }
             }
         }
         drop(self.listener);
+        let all_ended = async { while connections.join_next().await.is_some() {} };
         // Whoever is still reading then is cut off with `connections`.
-        let _ = tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await;
+        let _ = timeout(STOP_TIMEOUT, all_ended).await;
     }
 
     /// The next connection, once there is room for one more.
@@ -114,35 +131,86 @@ impl Listener {
                 Ok((stream, _)) => return Some((stream, permit)),
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
     }
+}
 
+/// Whoever is at the other end of a connection.
+struct Client {
+    app: Arc<App>,
+    loopback: bool,
+}
+
+impl Client {
     /// Answers the requests of one connection.
-    fn serve(
-        &self,
-        stream: TcpStream,
-        permit: OwnedSemaphorePermit,
-        graceful: &GracefulShutdown,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let (app, loopback) = (Arc::clone(&self.app), self.loopback);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let app = Arc::clone(&app);
-            async move { Ok::<_, Infallible>(routes::answer(&app, loopback, &request).await) }
-        });
+    async fn serve(self, stream: TcpStream, stopping: CancellationToken) {
+        let stream = Connection::new(stream);
+        let Some(tls) = self.app.web.current().await.tls.clone() else {
+            return self.http1(stream, &stopping).await;
+        };
+        match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(stream)).await {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                self.http2(stream, &stopping).await;
+            }
+            Ok(Ok(stream)) => self.http1(stream, &stopping).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, stopping: &CancellationToken) {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(Connection::new(stream)), service);
-        let connection = graceful.watch(connection);
-        async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
-            }
-            drop(permit);
+            .serve_connection(TokioIo::new(stream), service_fn(|request| self.answer(request)));
+        drive(connection, stopping).await;
+    }
+
+    async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, stopping: &CancellationToken) {
+        let client = Arc::new(self);
+        let service = service_fn(move |request| {
+            let client = Arc::clone(&client);
+            async move { client.answer(request).await }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+            .keep_alive_interval(HEAD_TIMEOUT)
+            .keep_alive_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        drive(connection, stopping).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<http::Response<super::body::AnyBody>, Infallible> {
+        Ok(routes::answer(&self.app, self.loopback, &request).await)
+    }
+}
+
+/// Answers until the client goes away, the connection's lifetime is over or the server stops.
+async fn drive<C>(connection: C, stopping: &CancellationToken)
+where
+    C: GracefulConnection,
+    C::Error: std::fmt::Display,
+{
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stopping.cancelled() => None,
+        () = sleep(LIFETIME) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
         }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
     }
 }

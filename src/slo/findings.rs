@@ -7,7 +7,7 @@ use super::meaning::{Alerted, Meaning};
 use super::plan::SloPlan;
 use super::window::{Change, Pair, SLICE, Tier};
 use crate::diag::{Code, Diagnostic, Span};
-use crate::spec::model::{Severity, Slo};
+use crate::spec::model::{Resume, Severity, Slo};
 use crate::units::Duration;
 
 /// At most this many evaluations in one window: promtool stops at 10,000 samples a query, and a rule that reads
@@ -92,7 +92,7 @@ fn gate(plan: &SloPlan, findings: &mut Vec<Finding>) {
     if plan.resume_at > plan.budget_seconds {
         findings.push(Finding::ResumeBeyondBudget { resume_at: plan.resume_at, budget: plan.budget_seconds });
     }
-    if plan.resume_at < plan.close_at {
+    if plan.slo.gate.resume == Resume::AtLevel && plan.resume_at < plan.close_at {
         findings.push(Finding::ResumeBelowClose { resume_at: plan.resume_at, close_at: plan.close_at });
     }
 }

@@ -1,15 +1,39 @@
 //! The gate: a state machine over the remaining budget, with hysteresis.
 //!
 //! Open → closed when the remaining budget is at or below `close_at`; closed → open when it is at or above
-//! `resume_at`. An unknown SLO keeps the latch as it was. The generated rules hold the same machine.
+//! `resume_at`, or when that much has come back since the lowest point, yet never at or below `close_at`. An unknown SLO
+//! keeps the latch as it was. The generated rules hold the same machine.
+
+use super::budget::to_f64;
+use super::plan::SloPlan;
+use crate::spec::model::Resume;
 
 /// When the gate closes and opens, in seconds of budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     /// It closes at or below this.
     pub close_at: f64,
-    /// It opens at or above this.
+    /// It opens at or above this, or when this much has come back.
     pub resume_at: f64,
+    /// Which of the two.
+    pub resume: Resume,
+}
+
+impl Thresholds {
+    /// The thresholds of an SLO.
+    #[must_use]
+    pub fn of(plan: &SloPlan) -> Self {
+        Self { close_at: to_f64(plan.close_at), resume_at: to_f64(plan.resume_at), resume: plan.slo.gate.resume }
+    }
+
+    /// The remaining budget in seconds at which a gate opens that closed and fell to `trough` since.
+    #[must_use]
+    pub fn opens_at(&self, trough: f64) -> f64 {
+        match self.resume {
+            Resume::AtLevel => self.resume_at,
+            Resume::FromTrough => trough + self.resume_at,
+        }
+    }
 }
 
 /// The latch of the gate.
@@ -21,18 +45,32 @@ pub enum Latch {
     Closed,
 }
 
-/// The latch after seeing `remaining` seconds of a *known* SLO, given the latch before.
+/// What the gate knows of its past.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Held {
+    /// The latch.
+    pub latch: Latch,
+    /// The least that remained since it closed, in seconds; what remains, while it is open.
+    pub trough: f64,
+}
+
+/// The gate after seeing `remaining` seconds of a *known* SLO, given the gate before.
 ///
-/// Without a latch before, the gate starts open unless the budget is at or below `close_at`.
+/// Without a gate before, it starts open unless the budget is at or below `close_at`.
 #[must_use]
-pub fn step(before: Option<Latch>, remaining: f64, thresholds: &Thresholds) -> Latch {
-    if remaining <= thresholds.close_at {
-        return Latch::Closed;
-    }
-    if remaining >= thresholds.resume_at {
-        return Latch::Open;
-    }
-    before.unwrap_or(Latch::Open)
+pub fn step(before: Option<Held>, remaining: f64, thresholds: &Thresholds) -> Held {
+    let trough = match before {
+        Some(Held { latch: Latch::Closed, trough }) => trough.min(remaining),
+        _ => remaining,
+    };
+    let latch = if remaining <= thresholds.close_at {
+        Latch::Closed
+    } else if remaining >= thresholds.opens_at(trough) {
+        Latch::Open
+    } else {
+        before.map_or(Latch::Open, |before| before.latch)
+    };
+    Held { latch, trough }
 }
 
 #[cfg(test)]
@@ -40,40 +78,90 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const THRESHOLDS: Thresholds = Thresholds { close_at: 0.0, resume_at: 600.0 };
+    const AT_LEVEL: Thresholds = Thresholds { close_at: 0.0, resume_at: 600.0, resume: Resume::AtLevel };
+    const FROM_TROUGH: Thresholds = Thresholds { resume: Resume::FromTrough, ..AT_LEVEL };
 
-    fn replay(remaining: &[f64], mut latch: Option<Latch>) -> Option<Latch> {
-        for seconds in remaining {
-            latch = Some(step(latch, *seconds, &THRESHOLDS));
-        }
-        latch
+    fn replay(remaining: &[f64], thresholds: &Thresholds) -> Option<Held> {
+        remaining.iter().fold(None, |held, seconds| Some(step(held, *seconds, thresholds)))
+    }
+
+    fn latch(remaining: &[f64], thresholds: &Thresholds) -> Option<Latch> {
+        replay(remaining, thresholds).map(|held| held.latch)
     }
 
     #[test]
     fn a_closed_gate_waits_for_resume_at() {
-        assert_eq!(replay(&[100.0], None), Some(Latch::Open));
-        assert_eq!(replay(&[100.0, 0.0, 599.9], None), Some(Latch::Closed));
-        assert_eq!(replay(&[100.0, -5.0, 599.9, 600.0, 1.0], None), Some(Latch::Open));
+        assert_eq!(latch(&[100.0], &AT_LEVEL), Some(Latch::Open));
+        assert_eq!(latch(&[100.0, 0.0, 599.9], &AT_LEVEL), Some(Latch::Closed));
+        assert_eq!(latch(&[100.0, -5.0, 599.9, 600.0, 1.0], &AT_LEVEL), Some(Latch::Open));
+    }
+
+    #[test]
+    fn or_for_that_much_to_come_back() {
+        assert_eq!(latch(&[100.0, -180.0, 419.9], &FROM_TROUGH), Some(Latch::Closed));
+        assert_eq!(latch(&[100.0, -180.0, 420.0], &FROM_TROUGH), Some(Latch::Open));
+        // A lower point counts, and an open gate has none.
+        assert_eq!(latch(&[100.0, -180.0, -200.0, 399.9], &FROM_TROUGH), Some(Latch::Closed));
+        assert_eq!(latch(&[100.0, -180.0, 420.0, 1.0], &FROM_TROUGH), Some(Latch::Open));
+        // What has come back is not enough while nothing remains.
+        assert_eq!(latch(&[100.0, -1800.0, -1000.0], &FROM_TROUGH), Some(Latch::Closed));
+        assert_eq!(latch(&[100.0, -1800.0, -1000.0, 0.1], &FROM_TROUGH), Some(Latch::Open));
+        assert_eq!(replay(&[100.0, -1800.0, -1000.0], &FROM_TROUGH).map(|held| held.trough), Some(-1800.0));
     }
 
     proptest! {
         #[test]
-        fn it_never_opens_below_resume_at_after_a_closing(remaining in prop::collection::vec(-900.0..1500.0f64, 1..200)) {
-            let mut latch = None;
+        fn it_never_opens_below_resume_at_after_a_closing(
+            remaining in prop::collection::vec(-900.0..1500.0f64, 1..200), from_trough: bool,
+        ) {
+            let thresholds = if from_trough { FROM_TROUGH } else { AT_LEVEL };
+            let (mut held, mut lowest): (Option<Held>, f64) = (None, f64::INFINITY);
             for seconds in remaining {
-                let after = step(latch, seconds, &THRESHOLDS);
-                if latch == Some(Latch::Closed) && after == Latch::Open {
-                    prop_assert!(seconds >= THRESHOLDS.resume_at);
+                let after = step(held, seconds, &thresholds);
+                if held.map(|held| held.latch) == Some(Latch::Closed) {
+                    lowest = lowest.min(seconds);
+                    if after.latch == Latch::Open {
+                        prop_assert!(seconds > thresholds.close_at);
+                        let enough = if from_trough { lowest + 600.0 } else { 600.0 };
+                        prop_assert!(seconds >= enough);
+                    }
+                } else {
+                    lowest = seconds;
                 }
-                latch = Some(after);
+                held = Some(after);
             }
         }
 
         #[test]
-        fn a_replay_from_before_the_last_closing_agrees(remaining in prop::collection::vec(-900.0..1500.0f64, 1..200)) {
-            let last = remaining.iter().rposition(|seconds| *seconds <= THRESHOLDS.close_at);
-            let from = last.unwrap_or(0);
-            prop_assert_eq!(replay(&remaining, None), replay(remaining.get(from..).expect("in range"), None));
+        fn inside_the_band_it_stays_as_it_is(
+            remaining in prop::collection::vec(0.1..599.9f64, 1..200), first in -900.0..1500.0f64,
+        ) {
+            let start = step(None, first, &AT_LEVEL);
+            let states = remaining.iter().scan(start, |held, seconds| {
+                *held = step(Some(*held), *seconds, &AT_LEVEL);
+                Some(held.latch)
+            });
+            for state in states {
+                prop_assert_eq!(state, start.latch);
+            }
+        }
+
+        #[test]
+        fn a_replay_from_before_the_last_closing_agrees(
+            remaining in prop::collection::vec(-900.0..1500.0f64, 1..200), from_trough: bool,
+        ) {
+            let thresholds = if from_trough { FROM_TROUGH } else { AT_LEVEL };
+            // The moment at which it closed, not the last at which it had reason to.
+            let states: Vec<Latch> = remaining
+                .iter()
+                .scan(None, |held, seconds| {
+                    *held = Some(step(*held, *seconds, &thresholds));
+                    held.map(|held| held.latch)
+                })
+                .collect();
+            let closes = |at: &usize| states[*at] == Latch::Closed && (*at == 0 || states[*at - 1] == Latch::Open);
+            let from = (0..states.len()).rev().find(closes).unwrap_or(0);
+            prop_assert_eq!(latch(&remaining, &thresholds), latch(&remaining[from..], &thresholds));
         }
     }
 }

@@ -6,7 +6,10 @@
 pub mod alerting;
 pub mod budget;
 pub mod burn;
+pub mod calendar;
+pub mod change;
 pub mod findings;
+pub mod forecast;
 pub mod gate;
 pub mod meaning;
 pub mod plan;

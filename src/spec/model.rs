@@ -3,14 +3,21 @@
 //! Everything here is valid by construction of [`super::validate`]; the mathematics, the generators and
 //! the probe service take it as it is.
 
+mod chain;
+mod dns;
 mod expect;
+mod grpc;
 mod http;
+mod icmp;
+mod journey;
+mod target;
+mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
@@ -19,8 +26,21 @@ use crate::names::Alert;
 use crate::promql::{Query, Selector};
 use crate::units::{AlertName, Duration, LabelName, Name, Objective};
 
-pub use expect::HttpExpect;
-pub use http::{HeaderText, HttpProbe};
+pub use chain::TlsProbe;
+pub use dns::{DnsExpect, DnsProbe, DnsTransport, Rcode};
+pub use expect::{HttpExpect, TextRules, ValueRules};
+pub use grpc::GrpcProbe;
+pub use http::{
+    BasicAuth, Bypass, BypassHosts, ClientAuth, Compression, Credentials, HeaderText, HttpProbe, HttpVersion, OAuth2,
+    PlainOrSecret, Proxy, RequestBody,
+};
+pub use icmp::IcmpProbe;
+pub use journey::{
+    BodyTemplate, Capture, CaptureSource, EnvValue, Escape, Journey, Piece, Step, StepAction, StepRequest,
+    TargetTemplate, Template,
+};
+pub use target::{Endpoint, IpFamily};
+pub use tcp::{Expected, Group, SendPiece, TcpProbe, Turn};
 pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 
 /// Everything that a set of files says, services in order of their names.
@@ -43,6 +63,32 @@ pub struct Service {
     pub changes: BTreeMap<Name, Change>,
     /// When people are at work, if a file says it.
     pub working_hours: Option<WorkingHours>,
+    /// What tells the prober's own outage from that of its targets, if a file says it.
+    pub uplink: Option<Uplink>,
+}
+
+/// Reference targets: while none of them answers, it is the prober that is cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// Where a TCP connection is tried, at least one.
+    pub targets: Vec<UplinkTarget>,
+    /// How long a target may take to accept one.
+    pub timeout: Duration,
+}
+
+/// One reference target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkTarget {
+    /// A name or an address.
+    pub host: url::Host,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+impl std::fmt::Display for UplinkTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
 }
 
 /// What a planned change costs.
@@ -69,6 +115,8 @@ pub struct WorkingHours {
     pub to: Time,
     /// The zone of both.
     pub timezone: TimeZone,
+    /// Days on which nobody works, in order.
+    pub holidays: Vec<Date>,
 }
 
 /// One service level objective.
@@ -400,12 +448,26 @@ pub enum BurnSpeed {
 pub struct Gate {
     /// The gate closes when this much or less remains.
     pub close_at: BudgetAmount,
-    /// A closed gate opens when this much remains.
+    /// A closed gate opens when this much remains, or has come back.
     pub resume_at: BudgetAmount,
+    /// Which of the two.
+    pub resume: Resume,
+    /// Whether a closed gate only says so and stops nobody.
+    pub dry_run: bool,
     /// What an unknown SLO means.
     pub on_unknown: OnUnknown,
     /// Where `resume_at` stands, if the file sets it.
     pub resume_span: Option<Span>,
+}
+
+/// What `resume_at` is measured from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// From zero: the gate opens when that much remains.
+    #[default]
+    AtLevel,
+    /// From the lowest point since the gate closed: it opens when that much has come back.
+    FromTrough,
 }
 
 /// An amount of error budget.
@@ -444,65 +506,56 @@ pub struct Probe {
     pub span: Span,
 }
 
+impl Probe {
+    /// Whether it is the same probe as `other`, wherever in its file each of them stands.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let Self { service, name, interval, timeout, kind, span: _ } = self;
+        (service, name, interval, timeout, kind)
+            == (&other.service, &other.name, &other.interval, &other.timeout, &other.kind)
+    }
+}
+
 /// What a run of a probe does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProbeKind {
     /// One HTTP request.
     Http(Box<HttpProbe>),
+    /// One TCP connection, and what is said over it.
+    Tcp(Box<TcpProbe>),
+    /// One TLS handshake.
+    Tls(Box<TlsProbe>),
+    /// One DNS query.
+    Dns(Box<DnsProbe>),
+    /// One ICMP echo.
+    Icmp(Box<IcmpProbe>),
+    /// One gRPC health check.
+    Grpc(Box<GrpcProbe>),
     /// Steps that run a command or a request, one after another.
     Journey(Box<Journey>),
 }
 
+impl ProbeKind {
+    /// The key under which a file has it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Dns(_) => "dns",
+            Self::Icmp(_) => "icmp",
+            Self::Grpc(_) => "grpc",
+            Self::Journey(_) => "journey",
+        }
+    }
+}
+
 /// Where a secret is kept. The value itself is read when it is used and never stored here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretSource {
     /// An environment variable of the probe service.
     Env(String),
     /// A file, whose last line break does not count.
     File(PathBuf),
-}
-
-/// A value of a command's environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnvValue {
-    /// Written in the file; may hold `${run_dir}`.
-    Plain(String),
-    /// Named in the file, kept elsewhere.
-    Secret(SecretSource),
-}
-
-/// Steps that are run one after another; the first that fails ends the journey.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Journey {
-    /// Environment of every command; commands get no other.
-    pub env: BTreeMap<String, EnvValue>,
-    /// The steps, at least one.
-    pub steps: Vec<Step>,
-    /// Steps that always run afterwards, outside the SLI.
-    pub cleanup: Vec<Step>,
-}
-
-/// One step of a journey.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// Its name, unique in the journey.
-    pub name: Name,
-    /// Its own timeout within that of the journey; a cleanup step always has one.
-    pub timeout: Option<Duration>,
-    /// What it does.
-    pub action: StepAction,
-}
-
-/// What a step does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StepAction {
-    /// Runs a command without a shell.
-    Run {
-        /// Program and arguments, at least the program.
-        command: Vec<String>,
-        /// Environment on top of the journey's.
-        env: BTreeMap<String, EnvValue>,
-    },
-    /// Sends an HTTP request.
-    Http(Box<HttpProbe>),
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// How much memory a compiled expression may take, in bytes. `\w{1000}` is larger than that.
 const MAX_COMPILED: usize = 1 << 20;
@@ -71,6 +71,17 @@ impl Pattern {
         let captures = self.0.captures(text)?;
         let at = usize::from(self.groups() > 0);
         captures.get(at).map(|found| found.as_bytes())
+    }
+
+    /// Where the expression and its groups match first in `text`.
+    #[must_use]
+    pub fn captures<'t>(&self, text: &'t [u8]) -> Option<Captures<'t>> {
+        self.0.captures(text)
+    }
+
+    /// The names of the groups that have one.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.0.capture_names().flatten()
     }
 
     /// How many groups capture something.
@@ -198,7 +209,7 @@ mod tests {
     #[test]
     fn refuses_what_is_no_pattern_or_too_large() {
         assert_eq!("".parse::<Pattern>(), Err(PatternError::Empty));
-        assert_eq!(r"\w{1000}{1000}".parse::<Pattern>(), Err(PatternError::TooLarge));
+        assert_eq!(r"\w{1000}".parse::<Pattern>(), Err(PatternError::TooLarge));
         let unclosed = "a(b".parse::<Pattern>().expect_err("refused");
         assert_eq!(unclosed, PatternError::Malformed("unclosed group".to_owned()));
         assert!(matches!("(?=a)".parse::<Pattern>(), Err(PatternError::Malformed(_))));

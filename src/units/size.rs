@@ -40,6 +40,9 @@ impl ByteSizeError {
 }
 
 impl ByteSize {
+    /// 64 kibibytes.
+    pub const KIB_64: Self = Self(64 << 10);
+
     /// One mebibyte.
     pub const MIB: Self = Self(1 << 20);
 

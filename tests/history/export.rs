@@ -58,7 +58,14 @@ fn outcome(reason: Option<Reason>) -> Outcome {
         Some(reason) => Verdict::Failed { reason, detail: String::new() },
         None => Verdict::Success,
     };
-    Outcome { verdict, duration: Duration::ZERO, phases: Phases::default(), tls_not_after: None, steps: Vec::new() }
+    Outcome {
+        verdict,
+        duration: Duration::ZERO,
+        phases: Phases::default(),
+        tls_not_after: None,
+        steps: Vec::new(),
+        excerpt: None,
+    }
 }
 
 fn export(directory: &Path, options: &[&str]) -> Finished {

@@ -90,7 +90,14 @@ fn outcome(bad: bool) -> Outcome {
         true => Verdict::Failed { reason: Reason::Status, detail: String::new() },
         false => Verdict::Success,
     };
-    Outcome { verdict, duration: Duration::ZERO, phases: Phases::default(), tls_not_after: None, steps: Vec::new() }
+    Outcome {
+        verdict,
+        duration: Duration::ZERO,
+        phases: Phases::default(),
+        tls_not_after: None,
+        steps: Vec::new(),
+        excerpt: None,
+    }
 }
 
 /// Records everything and returns the slices of every SLO, as the slow rules see them: a step later, from 0 on.

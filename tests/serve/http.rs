@@ -1,9 +1,19 @@
 //! Verdicts of HTTP runs over real sockets that break in every phase.
 
+mod compression;
+mod credentials;
+mod proxy;
+mod redirects;
+mod requests;
+mod settings;
+mod versions;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use burndown::probe::outcome::{Outcome, Phase};
+use burndown::probe::{Prober, Resolver};
 use rustls::RootCertStore;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -70,8 +80,8 @@ fn statuses() -> Vec<Case> {
         Case("304", text("HTTP/1.1 304 Same\r\n\r\n"), "", "status", "304"),
         Case("a redirect", text("HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), "", "status", "302"),
         // A status below 200 is not an answer yet: the client goes on waiting for the real one.
-        Case("199 and no more", status(199), "", "protocol", ""),
-        Case("199 and silence", after_head([sends("HTTP/1.1 199 X\r\n\r\n"), Act::Hang]), "", "timeout", "transfer"),
+        Case("199 and no more", status(199), "", "protocol", "after the interim status 199"),
+        Case("199 and silence", after_head([sends("HTTP/1.1 199 X\r\n\r\n"), Act::Hang]), "", "timeout", "processing"),
         Case(
             "103, then 200",
             text("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 O\r\nContent-Length: 0\r\n\r\n"),
@@ -438,4 +448,27 @@ async fn without_roots_https_is_the_probers_fault() {
 
 async fn run_one(probe: &str) -> Outcome {
     run(&prober(RootCertStore::empty()), &first(probe)).await
+}
+
+/// A prober that trusts `roots`, for which every name below `.test` is this machine.
+fn prober_of_names(roots: RootCertStore, directory: &Path) -> Prober {
+    let (resolv_conf, hosts) = (directory.join("resolv.conf"), directory.join("hosts"));
+    std::fs::write(&resolv_conf, "nameserver 127.0.0.1\n").expect("writes");
+    std::fs::write(&hosts, "127.0.0.1 app.test other.test proxy.test id.test\n").expect("writes");
+    prober(roots).resolving_by(Resolver::of_files(resolv_conf, hosts))
+}
+
+/// What is not as it must be: the reason, or a part of the detail.
+fn complaint(name: &str, outcome: &Outcome, word: &str, part: &str) -> Option<String> {
+    let (found, detail) = words(&outcome.verdict);
+    if outcome.duration > WALL + MARGIN {
+        return Some(format!("{name}: took {:?}", outcome.duration));
+    }
+    (found != word || !detail.contains(part)).then(|| format!("{name}: {found} ({detail}) instead of {word} ({part})"))
+}
+
+/// Fails with every complaint on a line of its own.
+#[track_caller]
+fn assert_none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use burndown::probe::{Grace, Recorder, Scheduler};
+use burndown::probe::{Changes, Grace, Recorder, Scheduler};
 use burndown::spec::model::Fleet;
 use rustls::RootCertStore;
 use tokio::time::{Instant, sleep};
@@ -72,7 +72,7 @@ async fn runs_are_spread_over_the_interval() {
 async fn hanging_probes_leave_the_others_on_their_schedule() {
     let healthy = Target::plain(answers(200, "ok")).await;
     let hanging = Target::plain(vec![Act::Hang]).await;
-    let probes: String = (0..100)
+    let probes: String = (0..500)
         .flat_map(|n| {
             [http(&format!("good-{n}"), "10s", "10s", &healthy), http(&format!("bad-{n}"), "10s", "10s", &hanging)]
         })
@@ -81,7 +81,7 @@ async fn hanging_probes_leave_the_others_on_their_schedule() {
     let (scheduler, notebook) = start(&fleet(&probes));
     sleep(Duration::from_secs(100)).await;
 
-    for n in 0..100 {
+    for n in 0..500 {
         let good = notebook.times(&format!("good-{n}"), "success");
         assert_eq!(good.len(), 10, "good-{n}");
         assert!(gaps(&good).iter().all(|gap| (9_990..=10_010).contains(gap)), "good-{n}: {:?}", gaps(&good));
@@ -174,4 +174,71 @@ async fn cleanup_is_bounded_by_the_grace_period_too() {
     let asked = Instant::now();
     scheduler.stop(Grace { runs: Duration::from_secs(1), cleanup: Duration::from_secs(2) }).await;
     assert!((3_000..=3_010).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_leaves_what_did_not_change_on_its_schedule() {
+    let target = Target::plain(answers(200, "ok")).await;
+    let same = http("first", "10s", "5s", &target);
+    let before = fleet(&(same.clone() + &http("gone", "10s", "5s", &target) + &http("changed", "10s", "5s", &target)));
+    // A comment above it moves a probe in its file, which is no change of the probe.
+    let after = http("changed", "20s", "5s", &target) + &http("new", "10s", "5s", &target) + "\n" + &same;
+    let (mut scheduler, notebook) = start(&before);
+    sleep(Duration::from_secs(55)).await;
+    let reloaded = Instant::now();
+    let changes = scheduler.reload(&fleet(&after));
+    assert_eq!(changes, Changes { unchanged: 1, changed: 1, added: 1, removed: 1 });
+    sleep(Duration::from_secs(101)).await;
+
+    let first = notebook.times("first", "success");
+    assert!(gaps(&first).iter().all(|gap| (9_990..=10_010).contains(gap)), "{:?}", gaps(&first));
+    assert!((15..=16).contains(&first.len()), "{}", first.len());
+    assert!(notebook.times("gone", "success").iter().all(|time| *time <= reloaded));
+    let changed = notebook.times("changed", "success").into_iter().filter(|time| *time > reloaded);
+    let changed: Vec<Instant> = changed.collect();
+    assert!(gaps(&changed).iter().all(|gap| (19_990..=20_010).contains(gap)), "{:?}", gaps(&changed));
+    assert_eq!(changed.len(), 5);
+    let new = notebook.times("new", "success");
+    assert!((10..=11).contains(&new.len()) && new[0] - reloaded <= Duration::from_secs(10), "{}", new.len());
+    scheduler.stop(Grace::default()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_breaks_off_only_the_runs_of_what_changed() {
+    let [same, changed] = [Target::plain(vec![Act::Hang]).await, Target::plain(vec![Act::Hang]).await];
+    let good = Target::plain(answers(200, "ok")).await;
+    let probes = |timeout: &str| http("same", "60s", "50s", &same) + &http("first", "60s", timeout, &changed);
+    let (mut scheduler, notebook) = start(&fleet(&probes("50s")));
+    while same.connections() == 0 || changed.connections() == 0 {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!((same.open(), changed.open()), (1, 1));
+    let _ = scheduler.reload(&fleet(&(http("same", "60s", "50s", &same) + &http("first", "60s", "50s", &good))));
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!((same.open(), changed.open()), (1, 0), "only the run of the changed probe is broken off");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(notebook.times("same", "timeout").len(), 1);
+    assert_eq!(notebook.times("first", "timeout"), [], "a run that was broken off does not count");
+    assert_eq!(notebook.times("first", "success").len(), 1);
+    scheduler.stop(Grace { runs: Duration::ZERO, cleanup: Duration::ZERO }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_journey_waits_for_the_cleanup_of_its_last_run() {
+    let good = Target::plain(answers(200, "ok")).await;
+    let hanging = Target::plain(vec![Act::Hang]).await;
+    // The cleanup of the first definition hangs for 25 s; the second has none to wait for.
+    let (mut scheduler, notebook) = start(&fleet(&slow_cleanup(&good, &hanging, "25s")));
+    while hanging.connections() == 0 {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let begun = Instant::now();
+    let _ = scheduler.reload(&fleet(&http("first", "10s", "5s", &good)));
+    sleep(Duration::from_secs(60)).await;
+    let runs = notebook.times("first", "success");
+    assert!(runs[1] - begun >= Duration::from_millis(24_800), "{:?}", runs[1] - begun);
+    // The runs that fell due meanwhile are counted, like those of any run that takes too long.
+    let skipped = notebook.times("first", "overrun").len();
+    assert!((2..=3).contains(&skipped), "{skipped}");
+    scheduler.stop(Grace::default()).await;
 }

@@ -1,124 +1,18 @@
 //! The program as it is run: addresses, formats, bounds, signals, and counts that always add up.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use burndown::probe::outcome::{Outcome, Phases, Reason, Verdict};
+use burndown::probe::outcome::{Outcome, Reason, Verdict};
 use burndown::probe::{ProbeKey, Recorder};
 use burndown::serve::{Format, Metrics};
-use tempfile::TempDir;
 
+use super::program::{Program, http, idle, value, wait_for};
 use super::{file, fleet};
 use crate::support::target::{Act, Authority, Target, answers};
-
-/// A running `burndown serve` on a port of its own. Dropping it kills it.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-    /// The log line that says the probes are running.
-    started: String,
-    log: Receiver<String>,
-    _directory: TempDir,
-}
-
-impl Program {
-    fn start(probes: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("shop.yaml");
-        std::fs::write(&path, file(probes)).expect("writes");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_burndown"))
-            .arg("serve")
-            .arg(&path)
-            .args(["--web.listen-address", "127.0.0.1:0"])
-            .arg("--storage.path")
-            .arg(directory.path().join("state"))
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let (sender, log) = channel();
-        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let address = wait_for(&log, "listening on http://")
-            .split_once("http://")
-            .and_then(|(_, rest)| rest.split_once('/'))
-            .and_then(|(address, _)| address.parse().ok())
-            .expect("an address");
-        let started = wait_for(&log, "running probes");
-        Self { child, address, started, log, _directory: directory }
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill runs").success());
-    }
-
-    fn wait(&mut self, within: Duration) -> ExitStatus {
-        let deadline = Instant::now() + within;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("waits") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "still running after {within:?}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn get(&self, path: &str, headers: &str) -> String {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"))
-    }
-
-    fn send(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).expect("connects");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        stream.write_all(request.as_bytes()).expect("sends");
-        let mut answer = String::new();
-        // A refusal may be cut short by a reset behind it; what arrived is what counts.
-        let _ = stream.read_to_string(&mut answer);
-        answer
-    }
-
-    /// The value of a series, as the text format shows it.
-    fn value(&self, series: &str) -> Option<f64> {
-        value(&self.get("/metrics", ""), series)
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wait_for(log: &Receiver<String>, part: &str) -> String {
-    let mut seen = Vec::new();
-    while let Ok(line) = log.recv_timeout(Duration::from_secs(20)) {
-        if line.contains(part) {
-            return line;
-        }
-        seen.push(line);
-    }
-    panic!("no line with {part} in\n{}", seen.join("\n"));
-}
-
-fn value(text: &str, series: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.trim().parse().ok())
-}
-
-fn http(name: &str, interval: &str, url: &str) -> String {
-    format!("  - {{name: {name}, interval: {interval}, timeout: {interval}, http: {{url: \"{url}\"}}}}\n")
-}
-
-/// A file whose one probe never runs while a test looks.
-fn idle() -> String {
-    http("first", "30d", "http://127.0.0.1:1/")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_what_the_target_saw() {
@@ -228,13 +122,7 @@ fn key() -> ProbeKey {
 }
 
 fn outcome(verdict: Verdict, millis: u64) -> Outcome {
-    Outcome {
-        verdict,
-        duration: Duration::from_millis(millis),
-        phases: Phases::default(),
-        tls_not_after: None,
-        steps: Vec::new(),
-    }
+    Outcome { duration: Duration::from_millis(millis), ..Outcome::of(verdict) }
 }
 
 #[test]

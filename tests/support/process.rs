@@ -33,6 +33,11 @@ impl Process {
         Self { name, child, log }
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything that it wrote so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log.path()).expect("the log")).into_owned()
@@ -81,11 +86,6 @@ impl Process {
                 .find_map(&pick)
         };
         self.wait_until(what, within, look)
-    }
-
-    /// The number of the process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends a signal.

@@ -6,8 +6,9 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use base64::Engine;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -220,8 +221,15 @@ impl Authority {
 
     /// A certificate for `name` (a host name or an IP address) that ends on 1 January of `year`.
     pub(crate) fn issue(&self, name: &str, year: i32) -> Identity {
-        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let end = rcgen::date_time_ymd(year, 1, 1);
+        self.issue_until(&[name], end.into())
+    }
+
+    /// A certificate for these names (host names or IP addresses) that ends at this time.
+    pub(crate) fn issue_until(&self, names: &[&str], end: SystemTime) -> Identity {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.not_after = end.into();
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("signs");
         let pem = format!("{}{}", certificate.pem(), self.0.pem());
@@ -250,14 +258,47 @@ impl Identity {
         (&self.pem, self.key.serialize_pem())
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    /// What makes handshakes as this identity.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor_for(rustls::DEFAULT_VERSIONS, &[])
+    }
+
+    /// What makes handshakes of these versions only, and speaks these protocols.
+    pub(crate) fn acceptor_for(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        protocols: &[&str],
+    ) -> TlsAcceptor {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key");
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), key)
-            .expect("a certificate");
+        let mut config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_protocol_versions(versions)
+                .expect("versions")
+                .with_no_client_auth()
+                .with_single_cert(self.chain.clone(), key)
+                .expect("a certificate");
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+impl Identity {
+    /// The chain and its key, as rustls takes them.
+    pub(crate) fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (self.chain.clone(), PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key"))
+    }
+
+    /// The chain as a PEM file holds it.
+    pub(crate) fn chain_pem(&self) -> String {
+        let encode = |der: &CertificateDer<'_>| {
+            let text = base64::engine::general_purpose::STANDARD.encode(der);
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        };
+        self.chain.iter().map(encode).collect()
+    }
+
+    /// The key as a PEM file holds it.
+    pub(crate) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
     }
 }

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::counts::Counts;
 use super::{Committed, History, Slices, SloKey};
 use crate::probe::outcome::Outcome;
 use crate::probe::{ProbeKey, Recorder};
@@ -105,15 +106,16 @@ impl Storage {
         let _ = self.shared.shown.set(shown);
     }
 
-    /// Serves other files from now on, once whoever shows counts knows of their probes. Probes that are in none of them
-    /// keep what was counted, and go on from there when they come back.
+    /// Serves other files from now on. Probes that are in none of them keep what was counted.
     pub fn serve(&self, fleet: &Fleet) {
-        let new = self.shared.lock().serve(fleet);
+        self.shared.lock().serve(fleet);
         self.shared.wake();
-        let Some(shown) = self.shared.shown.get() else { return };
-        for (probe, counts) in new {
-            shown.show(&probe, counts);
-        }
+    }
+
+    /// The counts of a probe, if it was ever run: where a probe that comes back goes on.
+    #[must_use]
+    pub fn counts(&self, probe: &ProbeKey) -> Option<Counts> {
+        self.shared.lock().counts(probe)
     }
 
     /// Waits until everything that was recorded so far is written, or that has failed, `within` this time.

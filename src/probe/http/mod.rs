@@ -1,56 +1,194 @@
-//! HTTP: one request on a fresh connection, timed phase by phase, and judged by what the file expects.
+//! HTTP: a request on a fresh connection, followed where redirects lead as far as the file says, timed phase by phase,
+//! and judged by what the file expects of the last answer.
 //!
-//! A redirect is an answer like any other and judged by its status. What a run met is data, never an error.
+//! What a run met is data, never an error.
 
 mod body;
+mod decode;
 mod exchange;
 mod judge;
+mod oauth;
+mod redirect;
 mod request;
+mod route;
+mod stream;
 
+use std::collections::BTreeMap;
+
+use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
+use url::Url;
 
-use super::net;
-use super::outcome::{Outcome, Phase, Reason, Verdict};
-use super::progress::{Fault, Progress, readable, timed_out};
-use super::tls::{self, Alpn, Handshaker};
-use crate::spec::model::HttpProbe;
-use crate::units;
+use super::conclude::Limits;
+use super::cookies::Jar;
+use super::excerpt::Excerpt;
+use super::harvest::{Harvest, Values};
+use super::outcome::Outcome;
+use super::progress::{Fault, Progress};
+use super::reach::Reach;
+use crate::spec::model::{Credentials, HttpProbe, OAuth2, TlsSettings};
+use exchange::exchange;
+use judge::judge;
+use request::Outgoing;
+use route::{Opened, Route, Wanted};
 
-/// Makes one run that ends at `wall` at the latest, however far it has come; `timeout` says so in its detail.
-///
-/// Dropping the future closes the connection and leaves nothing behind.
-pub(super) async fn run(tls: &Handshaker, probe: &HttpProbe, wall: Instant, timeout: units::Duration) -> Outcome {
-    let started = Instant::now();
-    let mut progress = Progress::default();
-    let result = tokio::time::timeout_at(wall, attempt(tls, probe, &mut progress)).await;
-    let duration = started.elapsed();
-    let (phases, last) = progress.finish();
-    let verdict = match result {
-        Ok(Ok(())) => match probe.expect.within {
-            Some(within) if duration > within.to_std() => Verdict::Failed {
-                reason: Reason::TooSlow,
-                detail: format!("took {}, expected within {within}", readable(duration)),
-            },
-            _ => Verdict::Success,
-        },
-        Ok(Err(fault)) => fault.into(),
-        Err(_) => timed_out(last, timeout).into(),
-    };
-    Outcome { verdict, duration, phases, tls_not_after: progress.tls_not_after, steps: Vec::new() }
+pub(super) use oauth::Tokens;
+pub(super) use request::{AGENT, header_value};
+
+/// What a request shares with the other steps of its journey.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    /// The cookies of the run.
+    pub(super) jar: &'a mut Jar,
+    /// What the answer has to hold for later steps.
+    pub(super) harvest: Harvest<'a>,
 }
 
-async fn attempt(tls: &Handshaker, probe: &HttpProbe, progress: &mut Progress) -> Result<(), Fault> {
-    let request = request::build(probe).await?;
-    let is_tls = probe.url.scheme() == "https";
-    let client = if is_tls { Some(tls.client(&probe.tls, Alpn::HTTP_1).await?) } else { None };
-    let host = probe.url.host().ok_or_else(|| Fault::Prober("the URL has no host".to_owned()))?;
-    progress.enter(Phase::Resolve);
-    let addresses = net::resolve(&probe.url).await?;
-    progress.enter(Phase::Connect);
-    let stream = net::connect(&addresses).await?;
-    let Some(client) = client else { return exchange::exchange(stream, request, probe, progress).await };
-    progress.enter(Phase::Tls);
-    let stream = client.handshake(host, stream).await?;
-    progress.tls_not_after = tls::earliest_not_after(&stream);
-    exchange::exchange(stream, request, probe, progress).await
+/// Makes one run within `limits`.
+///
+/// Dropping the future closes the connection and leaves nothing behind.
+pub(super) async fn run(reach: &Reach, probe: &HttpProbe, limits: Limits) -> Outcome {
+    let harvest = Harvest { wanted: &BTreeMap::new(), values: &mut Values::default() };
+    visit(reach, probe, Visit { jar: &mut Jar::default(), harvest }, limits).await
+}
+
+/// Does what [`run`] does as one of the steps of a journey.
+pub(super) async fn visit(reach: &Reach, probe: &HttpProbe, mut visit: Visit<'_>, limits: Limits) -> Outcome {
+    let started = Instant::now();
+    let mut trip = Trip::default();
+    let attempt = limits.bound(attempt(reach, probe, &mut visit, &mut trip)).await;
+    let attempt = match attempt {
+        Err(_) if trip.waits_for_token => Ok(Err(oauth::timed_out(limits.timeout))),
+        Err(elapsed) => {
+            trip.progress.note = trip.there();
+            Err(elapsed)
+        }
+        Ok(result) => Ok(result.map_err(|fault| trip.place(fault))),
+    };
+    let outcome = limits.conclude(started, trip.progress, attempt, probe.expect.within);
+    Outcome { excerpt: trip.excerpt, ..outcome }
+}
+
+/// How far a run has come. The run itself writes to it and may be dropped at its wall at any moment.
+#[derive(Default)]
+struct Trip {
+    progress: Progress,
+    waits_for_token: bool,
+    redirects: u8,
+    /// The host that the last redirect led to.
+    host: String,
+    /// What the answer says where it failed an expectation of its body.
+    excerpt: Option<Excerpt>,
+}
+
+impl Trip {
+    /// Where the run is, if that is not where the file says.
+    fn there(&self) -> Option<String> {
+        match self.redirects {
+            0 => None,
+            1 => Some(format!("after a redirect to {}", self.host)),
+            count => Some(format!("after {count} redirects, the last to {}", self.host)),
+        }
+    }
+
+    /// Says in a fault where it happened.
+    fn place(&self, fault: Fault) -> Fault {
+        let Some(there) = self.there() else { return fault };
+        match fault {
+            Fault::Target(reason, detail) => Fault::Target(reason, format!("{detail}, {there}")),
+            Fault::Prober(detail) => Fault::Prober(format!("{detail}, {there}")),
+        }
+    }
+}
+
+async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: &mut Trip) -> Result<(), Fault> {
+    let mut place = Place::first(reach, probe, trip).await?;
+    while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
+        trip.redirects += 1;
+        trip.host = redirect::host(&to);
+        place.follow(status, to)?;
+    }
+    Ok(())
+}
+
+/// Where a run goes next.
+enum Step {
+    Done,
+    Redirect(StatusCode, Url),
+}
+
+/// Where a run goes, and what it says there.
+struct Place<'a> {
+    url: Url,
+    tls: TlsSettings,
+    outgoing: Outgoing,
+    /// The token that is shown, with where it came from.
+    token: Option<(&'a OAuth2, HeaderValue)>,
+}
+
+impl<'a> Place<'a> {
+    /// Where the file says that the run goes, with everything read that it says there.
+    async fn first(reach: &Reach, probe: &'a HttpProbe, trip: &mut Trip) -> Result<Self, Fault> {
+        let mut outgoing = Outgoing::read(probe).await?;
+        let mut token = None;
+        if let Some(Credentials::OAuth2(oauth2)) = &probe.credentials {
+            trip.waits_for_token = true;
+            let header = reach.tokens.header(reach, oauth2, probe.family, probe.proxy.as_ref()).await?;
+            trip.waits_for_token = false;
+            outgoing.authorize(header.clone());
+            token = Some((oauth2.as_ref(), header));
+        }
+        let mut tls = probe.tls.clone();
+        tls.server_name = tls.server_name.or_else(|| outgoing.host());
+        Ok(Self { url: probe.url.clone(), tls, outgoing, token })
+    }
+
+    /// Sends the request, and judges the answer unless it is a redirect that is followed.
+    async fn visit(
+        &self,
+        reach: &Reach,
+        probe: &HttpProbe,
+        visit: &mut Visit<'_>,
+        trip: &mut Trip,
+    ) -> Result<Step, Fault> {
+        trip.progress.pause();
+        let wanted = Wanted {
+            url: &self.url,
+            version: probe.version,
+            family: probe.family,
+            tls: &self.tls,
+            proxy: probe.proxy.as_ref(),
+        };
+        let route = Route::prepare(reach, wanted).await?;
+        let Opened { stream, spoken, form } = route.open(reach, &mut trip.progress).await?;
+        let request = self.outgoing.to(&self.url, spoken, form, visit.jar)?;
+        let may_follow = trip.redirects < probe.redirects;
+        exchange(stream, spoken, request, &mut trip.progress, async |answer| {
+            visit.jar.take(&self.url, answer.headers());
+            if let Some((oauth2, shown)) = self.token.as_ref().filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {
+                reach.tokens.forget(oauth2, shown).await;
+            }
+            if probe.redirects > 0
+                && let Some(to) = redirect::target(answer.status(), answer.headers(), &self.url)?
+            {
+                let too_many = || redirect::refused(&format!("too many: {} are followed", probe.redirects));
+                return if may_follow { Ok(Step::Redirect(answer.status(), to)) } else { Err(too_many()) };
+            }
+            let tls = self.url.scheme() == "https";
+            judge(answer, tls, probe, &mut visit.harvest, &mut trip.excerpt).await.map(|()| Step::Done)
+        })
+        .await
+    }
+
+    /// Goes where a redirect leads, without what was meant for the place that is left.
+    fn follow(&mut self, status: StatusCode, to: Url) -> Result<(), Fault> {
+        self.outgoing.redirect(status, &self.url, &to)?;
+        if !redirect::is_same_place(&self.url, &to) {
+            self.tls.client = None;
+            self.tls.server_name = None;
+            self.token = None;
+        }
+        self.url = to;
+        Ok(())
+    }
 }

@@ -38,8 +38,20 @@ const MAX_CONFIGS: usize = 1024;
 pub(super) struct Alpn(&'static [&'static str]);
 
 impl Alpn {
+    /// Nothing: the port says what is spoken.
+    pub(super) const NONE: Self = Self(&[]);
+
+    /// HTTP/2 or HTTP/1.1.
+    pub(super) const HTTP: Self = Self(&["h2", "http/1.1"]);
+
     /// HTTP/1.1 alone.
     pub(super) const HTTP_1: Self = Self(&["http/1.1"]);
+
+    /// HTTP/2 alone.
+    pub(super) const HTTP_2: Self = Self(&["h2"]);
+
+    /// DNS over TLS (RFC 7858).
+    pub(super) const DNS: Self = Self(&["dot"]);
 
     fn protocols(self) -> Vec<Vec<u8>> {
         self.0.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()

@@ -247,10 +247,10 @@ impl Sums<'_> {
 
     /// The latch of the gate after every slice; an unknown SLO leaves it as it was.
     fn latch(&self, track: &[(i64, Budget)]) -> Option<Latch> {
-        let thresholds =
-            Thresholds { close_at: budget::to_f64(self.plan.close_at), resume_at: budget::to_f64(self.plan.resume_at) };
+        let thresholds = Thresholds::of(self.plan);
         let known = track.iter().filter(|(_, budget)| budget.state == State::Known);
-        known.fold(None, |latch, (_, budget)| Some(gate::step(latch, budget.remaining, &thresholds)))
+        let held = known.fold(None, |held, (_, budget)| Some(gate::step(held, budget.remaining, &thresholds)));
+        held.map(|held| held.latch)
     }
 
     /// The track after `from`, thinned out evenly, always with its last point.

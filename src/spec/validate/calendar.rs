@@ -1,6 +1,6 @@
 //! `changes` and `working_hours`: what planned changes cost and when people are at work.
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::diag::{Code, Diagnostic};
@@ -40,12 +40,13 @@ pub(super) fn change(reader: &mut Reader, node: &Node) -> Option<Change> {
 
 /// Reads when people are at work.
 pub(super) fn working_hours(reader: &mut Reader, node: &Node) -> Option<WorkingHours> {
-    let fields = reader.fields(node, "`working_hours`", &["days", "from", "to", "timezone"])?;
+    let fields = reader.fields(node, "`working_hours`", &["days", "from", "to", "timezone", "holidays"])?;
     let days = reader.require(&fields, "days").and_then(|node| days(reader, node));
     let from = reader.require(&fields, "from").and_then(|node| time(reader, node));
     let to = reader.require(&fields, "to").and_then(|node| time(reader, node));
     let timezone = reader.require(&fields, "timezone").and_then(|node| zone(reader, node));
-    let hours = WorkingHours { days: days?, from: from?, to: to?, timezone: timezone? };
+    let holidays = fields.get("holidays").map_or(Some(Vec::new()), |node| holidays(reader, node));
+    let hours = WorkingHours { days: days?, from: from?, to: to?, timezone: timezone?, holidays: holidays? };
     if hours.from >= hours.to {
         let span = fields.get("to").map_or(fields.head(), |node| node.span);
         let problem = Diagnostic::new(Code::InvalidWorkingHours, "working hours end before they begin");
@@ -63,6 +64,24 @@ fn days(reader: &mut Reader, node: &Node) -> Option<Vec<Weekday>> {
     let nodes = reader.filled_list(node, "`days`")?;
     let named = reader.each(nodes, |reader, node| reader.choice(node, "a day", &DAYS))?;
     Some(DAYS.iter().map(|(_, day)| *day).filter(|day| named.contains(day)).collect())
+}
+
+/// Days such as `2026-12-25`.
+fn holidays(reader: &mut Reader, node: &Node) -> Option<Vec<Date>> {
+    let nodes = reader.filled_list(node, "`holidays`")?;
+    let mut days = reader.each(nodes, |reader, node| {
+        let text = reader.text(node, "a holiday")?;
+        let is_plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let read =
+            Some(text).filter(|_| is_plain).and_then(|text| text.parse::<Date>().ok()).ok_or_else(|| Complaint {
+                message: format!("{} is not a day of the calendar", quoted(text)),
+                help: "write year, month and day, as in `2026-12-25`".to_owned(),
+            });
+        reader.accept(node.span, Code::InvalidWorkingHours, read)
+    })?;
+    days.sort_unstable();
+    days.dedup();
+    Some(days)
 }
 
 /// `HH:MM`, from `00:00` to `23:59`.

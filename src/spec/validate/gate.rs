@@ -6,27 +6,35 @@ use rust_decimal::Decimal;
 use crate::diag::{Code, Span};
 use crate::units::Duration;
 
-use super::super::model::{BudgetAmount, Gate, OnUnknown};
+use super::super::model::{BudgetAmount, Gate, OnUnknown, Resume};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Reader, quoted};
+
+/// What a gate may say.
+const KEYS: [&str; 5] = ["close_at", "resume_at", "resume", "on_unknown", "dry_run"];
 
 /// What one place of a file says about the gate.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Draft {
     close_at: Option<(BudgetAmount, Span)>,
     resume_at: Option<(BudgetAmount, Span)>,
+    resume: Option<Resume>,
     on_unknown: Option<OnUnknown>,
+    dry_run: Option<bool>,
 }
 
 /// Reads a gate.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Draft {
-    let Some(fields) = reader.fields(node, "`gate`", &["close_at", "resume_at", "on_unknown"]) else {
+    let Some(fields) = reader.fields(node, "`gate`", &KEYS) else {
         return Draft::default();
     };
     let words = [("hold", OnUnknown::Hold), ("allow", OnUnknown::Allow)];
+    let resumes = [("at_level", Resume::AtLevel), ("from_trough", Resume::FromTrough)];
     Draft {
         close_at: fields.get("close_at").and_then(|node| amount(reader, node, "`close_at`")),
         resume_at: fields.get("resume_at").and_then(|node| amount(reader, node, "`resume_at`")),
+        resume: fields.get("resume").and_then(|node| reader.choice(node, "`resume`", &resumes)),
+        dry_run: fields.get("dry_run").and_then(|node| reader.flag(node, "`dry_run`")),
         on_unknown: fields.get("on_unknown").and_then(|node| reader.choice(node, "`on_unknown`", &words)),
     }
 }
@@ -39,7 +47,14 @@ pub(super) fn combine(file: Draft, slo: Draft) -> Gate {
     let close_at = close.map_or(BudgetAmount::Time(Duration::ZERO), |(amount, _)| amount);
     let resume_at = resume.map_or(BudgetAmount::Share(Decimal::new(25, 2)), |(amount, _)| amount);
     let on_unknown = slo.on_unknown.or(file.on_unknown).unwrap_or_default();
-    Gate { close_at, resume_at, on_unknown, resume_span: resume.map(|(_, span)| span) }
+    Gate {
+        close_at,
+        resume_at,
+        resume: slo.resume.or(file.resume).unwrap_or_default(),
+        dry_run: slo.dry_run.or(file.dry_run).unwrap_or_default(),
+        on_unknown,
+        resume_span: resume.map(|(_, span)| span),
+    }
 }
 
 fn amount(reader: &mut Reader, node: &Node, what: &str) -> Option<(BudgetAmount, Span)> {

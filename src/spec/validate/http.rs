@@ -1,17 +1,23 @@
 //! An HTTP request of a probe or step. What its answer must be is for [`super::expect`].
 
+mod auth;
+mod proxy;
+
+use std::path::PathBuf;
+
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{ByteSize, Duration};
 
-use super::super::model::{HeaderText, HttpExpect, HttpProbe, TlsSettings};
+use super::super::model::{Compression, HeaderText, HttpExpect, HttpProbe, HttpVersion, RequestBody, TlsSettings};
 use super::super::raw::{Entry, Node, Value};
-use super::super::read::{Complaint, Reader, quoted};
+use super::super::read::{Complaint, Fields, Reader, quoted};
 use super::expect;
 use super::secret::{self, TextOrSecret};
-use super::tls;
+use super::{target, tls};
 
 /// The methods that make sense in a probe.
 const METHODS: [(&str, &Method); 7] = [
@@ -27,32 +33,77 @@ const METHODS: [(&str, &Method); 7] = [
 /// Headers that frame the message, which the client writes itself.
 const FRAMING_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
 
+/// The versions of HTTP that can be asked for.
+const VERSIONS: [(&str, HttpVersion); 3] =
+    [("any", HttpVersion::Any), ("1.1", HttpVersion::Http1), ("2", HttpVersion::Http2)];
+
+/// How an answer may be compressed.
+const COMPRESSIONS: [(&str, Compression); 3] =
+    [("gzip", Compression::Gzip), ("br", Compression::Brotli), ("deflate", Compression::Deflate)];
+
+/// The most redirects that are followed; browsers stop at 20.
+const MAX_REDIRECTS: u8 = 20;
+
+const KEYS: [&str; 16] = [
+    "url",
+    "method",
+    "version",
+    "ip",
+    "headers",
+    "basic_auth",
+    "bearer_token",
+    "oauth2",
+    "body",
+    "body_file",
+    "compression",
+    "redirects",
+    "proxy",
+    "tls",
+    "max_body",
+    "expect",
+];
+
 /// Reads a request. `timeout` bounds it, and is nothing if it could not be read.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpProbe> {
-    let keys = ["url", "method", "headers", "body", "max_body", "tls", "expect"];
-    let fields = reader.fields(node, "`http`", &keys)?;
-    let url = reader.require(&fields, "url").and_then(|node| url(reader, node));
+    let fields = reader.fields(node, "`http`", &KEYS)?;
+    let url = reader.require(&fields, "url").and_then(|node| url(reader, node, "`url`"));
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
-    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node));
-    let body =
-        fields.get("body").map_or(Some(None), |node| reader.text(node, "`body`").map(|text| Some(text.to_owned())));
+    let version =
+        fields.get("version").map_or(Some(HttpVersion::Any), |node| reader.choice(node, "`version`", &VERSIONS));
+    let host = url.as_ref().and_then(Url::host).map(|host| host.to_owned());
+    let family = target::family(reader, &fields, host.as_ref());
+    let headers = fields.get("headers").map_or(Some(Vec::new()), |node| headers(reader, node, "`headers`"));
+    let credentials = auth::read(reader, &fields, header_span(&fields, "authorization"));
+    let body = body(reader, &fields);
+    let compression = compression(reader, &fields);
+    let redirects = fields.get("redirects").map_or(Some(0), |node| redirects(reader, node));
+    let proxy = fields.get("proxy").map_or(Some(None), |node| proxy::read(reader, node).map(Some));
+    let tls = fields.get("tls").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
     let max_body =
         fields.get("max_body").map_or(Some(ByteSize::MIB), |node| reader.word(node, "`max_body`", Code::InvalidSize));
-    let tls = fields.get("tls").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
     let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect::read(reader, node, timeout));
-    Some(HttpProbe {
+    let probe = HttpProbe {
         url: url?,
         method: method?.clone(),
+        version: version?,
+        family: family?,
         headers: headers?,
+        credentials: credentials?,
         body: body?,
-        max_body_bytes: max_body?.as_bytes(),
+        compression: compression?,
+        redirects: redirects?,
+        proxy: proxy?,
         tls: tls?,
+        max_body_bytes: max_body?.as_bytes(),
         expect: expect?,
-    })
+    };
+    report_tls_without_tls(reader, &fields, &probe);
+    Some(probe)
 }
 
-fn url(reader: &mut Reader, node: &Node) -> Option<Url> {
-    let text = reader.text(node, "`url`")?;
+/// Reads a URL that can be asked for something.
+fn url(reader: &mut Reader, node: &Node, what: &str) -> Option<Url> {
+    let text = reader.text(node, what)?;
     let bad = |message: String| Complaint {
         message,
         help: "write a URL such as `https://app.example.com/health`".to_owned(),
@@ -72,13 +123,71 @@ fn url(reader: &mut Reader, node: &Node) -> Option<Url> {
     reader.report(
         Diagnostic::new(Code::PlainSecret, "a user name or password stands in a URL")
             .at(node.span, "everybody who has the file can read it")
-            .help("send it in a header: `headers: {Authorization: {env: NAME}}`"),
+            .help("write `basic_auth: {username: NAME, password: {env: NAME}}`"),
     );
     None
 }
 
-fn headers(reader: &mut Reader, node: &Node) -> Option<Vec<(HeaderName, HeaderText)>> {
-    let entries = reader.entries(node, "`headers`")?;
+/// Reads the body, which stands in the file, or is a secret, or a file of its own.
+fn body(reader: &mut Reader, fields: &Fields<'_>) -> Option<Option<RequestBody>> {
+    match (fields.get("body"), fields.get("body_file")) {
+        (None, None) => Some(None),
+        (Some(node), None) => Some(Some(match secret::read(reader, node, "`body`")? {
+            TextOrSecret::Text(text) => RequestBody::Text(text.to_owned()),
+            TextOrSecret::Secret(source) => RequestBody::Secret(source),
+        })),
+        (None, Some(node)) => {
+            let path = reader.text(node, "`body_file`")?;
+            Some(Some(RequestBody::File(PathBuf::from(path))))
+        }
+        (Some(_), Some(_)) => reader.one_of(fields, &["body", "body_file"]).and(None),
+    }
+}
+
+/// Reads how answers may be compressed: one word, or several in the order of preference.
+fn compression(reader: &mut Reader, fields: &Fields<'_>) -> Option<Vec<Compression>> {
+    let Some(node) = fields.get("compression") else { return Some(Vec::new()) };
+    let nodes = match &node.value {
+        Value::Scalar(_) => std::slice::from_ref(node),
+        _ => reader.filled_list(node, "`compression`")?,
+    };
+    if let Some(header) = header_span(fields, "accept-encoding") {
+        let problem = Diagnostic::new(Code::OneOf, "`compression` and a header set `Accept-Encoding`");
+        let problem = problem.at(fields.key_span("compression").unwrap_or(node.span), "and this").also(header, "this");
+        reader.report(problem.help("keep `compression`; with the header alone, answers are taken as they are"));
+    }
+    reader.each(nodes, |reader, node| reader.choice(node, "`compression`", &COMPRESSIONS))
+}
+
+fn redirects(reader: &mut Reader, node: &Node) -> Option<u8> {
+    let text = reader.text(node, "`redirects`")?;
+    let read = text.parse().ok().filter(|count| *count <= MAX_REDIRECTS).ok_or_else(|| Complaint {
+        message: format!("{} is not a number of redirects", quoted(text)),
+        help: format!("write how many are followed, from `0` to `{MAX_REDIRECTS}`"),
+    });
+    reader.accept(node.span, Code::InvalidNumber, read)
+}
+
+/// Reports settings of TLS that no connection would ever look at.
+fn report_tls_without_tls(reader: &mut Reader, fields: &Fields<'_>, probe: &HttpProbe) {
+    let Some(span) = fields.key_span("tls").filter(|_| !probe.may_meet_tls()) else { return };
+    let problem = Diagnostic::new(Code::InvalidTls, "`tls` is set for a URL without TLS");
+    reader.report(problem.at(span, "would never be used").help("write an `https` URL, or remove `tls`"));
+}
+
+/// Where the headers of a request hold the header `name`, if they do.
+fn header_span(fields: &Fields<'_>, name: &str) -> Option<Span> {
+    match &fields.get("headers")?.value {
+        Value::Map(entries) => {
+            entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(name)).map(|entry| entry.key_span)
+        }
+        _ => None,
+    }
+}
+
+/// Reads headers by name, each with a value or a list of values.
+pub(super) fn headers(reader: &mut Reader, node: &Node, what: &str) -> Option<Vec<(HeaderName, HeaderText)>> {
+    let entries = reader.entries(node, what)?;
     let mut found = Some(Vec::new());
     for entry in entries {
         let values = header(reader, entry);
@@ -103,7 +212,8 @@ fn header(reader: &mut Reader, entry: &Entry) -> Option<Vec<(HeaderName, HeaderT
     Some(values?.into_iter().map(|value| (name.clone(), value)).collect())
 }
 
-fn header_name(text: &str) -> Result<HeaderName, Complaint> {
+/// The name of a header that a file may set.
+pub(super) fn header_name(text: &str) -> Result<HeaderName, Complaint> {
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| Complaint {
         message: format!("{} is not a header", quoted(text)),
         help: "write a header name such as `Accept`".to_owned(),
@@ -123,16 +233,33 @@ fn header_value(reader: &mut Reader, node: &Node, name: Option<&HeaderName>) -> 
         TextOrSecret::Text(text) => text,
     };
     if name.is_some_and(|name| secret::is_secret_header(name.as_str())) {
-        reader.report(
-            Diagnostic::new(Code::PlainSecret, "a secret stands in the file")
-                .at(node.span, "everybody who has the file can read it")
-                .help("write `{env: NAME}` or `{file: PATH}`, which name where the whole value is kept"),
-        );
+        report_plain_secret(reader, node.span);
         return None;
     }
-    let value = HeaderValue::from_str(text).map_err(|_| Complaint {
+    if name == Some(&http::header::HOST) && text.parse::<Authority>().is_err() {
+        let complaint = Complaint {
+            message: format!("{} is not a host", quoted(text)),
+            help: "write the name that the request is for, as in `app.example.com`".to_owned(),
+        };
+        reader.complain(Code::InvalidHeader, node.span, complaint);
+        return None;
+    }
+    reader.accept(node.span, Code::InvalidHeader, header_text(text)).map(HeaderText::Plain)
+}
+
+/// Reports a secret that stands in the file.
+pub(super) fn report_plain_secret(reader: &mut Reader, span: Span) {
+    reader.report(
+        Diagnostic::new(Code::PlainSecret, "a secret stands in the file")
+            .at(span, "everybody who has the file can read it")
+            .help("write `{env: NAME}` or `{file: PATH}`, which name where the whole value is kept"),
+    );
+}
+
+/// A text as a header carries it.
+pub(super) fn header_text(text: &str) -> Result<HeaderValue, Complaint> {
+    HeaderValue::from_str(text).map_err(|_| Complaint {
         message: "a header value has characters that cannot be sent".to_owned(),
         help: "write printable ASCII on one line".to_owned(),
-    });
-    reader.accept(node.span, Code::InvalidHeader, value).map(HeaderText::Plain)
+    })
 }

@@ -6,9 +6,13 @@
 mod alerting;
 mod budgeting;
 mod calendar;
+mod chain;
+mod dns;
 mod expect;
 mod gate;
+mod grpc;
 mod http;
+mod icmp;
 mod journey;
 mod labels;
 mod names;
@@ -17,8 +21,11 @@ mod rules;
 mod secret;
 mod sli;
 mod slo;
+mod target;
+mod tcp;
 mod template;
 mod tls;
+mod uplink;
 
 use std::collections::BTreeMap;
 
@@ -33,7 +40,7 @@ use super::raw::Node;
 use super::read::{Fields, Reader, quoted};
 
 /// The keys of a file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "version",
     "service",
     "labels",
@@ -46,6 +53,7 @@ const KEYS: [&str; 12] = [
     "alerting",
     "changes",
     "working_hours",
+    "uplink",
 ];
 
 /// The version of the format that is read.
@@ -176,6 +184,7 @@ fn service<'f>(file: &File<'_>, fleet: &'f mut Fleet) -> Option<&'f mut Service>
         slos: BTreeMap::new(),
         changes: BTreeMap::new(),
         working_hours: None,
+        uplink: None,
     };
     Some(fleet.services.entry(name.clone()).or_insert_with(new))
 }
@@ -203,12 +212,23 @@ fn planning(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: 
             service.changes.entry(change.name.clone()).or_insert(change);
         }
     }
+    uplink(reader, file, catalog, fleet);
     let Some(node) = file.fields.get("working_hours") else { return };
     let hours = calendar::working_hours(reader, node);
     let span = file.fields.key_span("working_hours").unwrap_or(node.span);
     catalog.claim_working_hours(reader, file.service.as_ref(), span);
     if let Some(service) = service(file, fleet) {
         service.working_hours = service.working_hours.take().or(hours);
+    }
+}
+
+fn uplink(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: &mut Fleet) {
+    let Some(node) = file.fields.get("uplink") else { return };
+    let uplink = uplink::read(reader, node);
+    let span = file.fields.key_span("uplink").unwrap_or(node.span);
+    catalog.claim_uplink(reader, file.service.as_ref(), span);
+    if let Some(service) = service(file, fleet) {
+        service.uplink = service.uplink.take().or(uplink);
     }
 }
 

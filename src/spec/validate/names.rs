@@ -45,6 +45,7 @@ pub(super) struct Catalog {
     taken: BTreeMap<(Kind, ServiceKey, Name), Span>,
     probes: BTreeMap<ServiceKey, BTreeMap<Name, KnownProbe>>,
     working_hours: BTreeMap<Name, Span>,
+    uplinks: BTreeMap<Name, Span>,
 }
 
 impl Catalog {
@@ -128,6 +129,18 @@ impl Catalog {
             .also(*first, "first here")
             .help("keep them in one of its files"),
         );
+    }
+
+    /// Takes the uplink of a service, or reports that another file has set it.
+    pub(super) fn claim_uplink(&mut self, reader: &mut Reader, service: Option<&Name>, span: Span) {
+        let Some(service) = service else { return };
+        let Some(first) = self.uplinks.get(service) else {
+            self.uplinks.insert(service.clone(), span);
+            return;
+        };
+        let message = format!("the uplink of the service `{service}` is set twice");
+        let problem = Diagnostic::new(Code::DuplicateUplink, message).at(span, "again here");
+        reader.report(problem.also(*first, "first here").help("keep it in one of its files, with all its targets"));
     }
 
     /// Reports each probe that no SLI names, unless errors may be the reason.

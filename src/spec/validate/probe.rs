@@ -7,7 +7,13 @@ use super::super::model::{Probe, ProbeKind};
 use super::super::raw::Node;
 use super::super::read::{Fields, Reader};
 use super::names::Catalog;
-use super::{http, journey};
+use super::{chain, dns, grpc, http, icmp, journey, tcp};
+
+/// The keys of a probe: those of all, and one for each kind.
+const KEYS: [&str; 10] = ["name", "interval", "timeout", "http", "tcp", "tls", "dns", "icmp", "grpc", "journey"];
+
+/// The kinds of probes.
+const KINDS: [&str; 7] = ["http", "tcp", "tls", "dns", "icmp", "grpc", "journey"];
 
 /// The timeout of a probe that says none, unless its interval is shorter.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,7 +23,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Reads a probe and takes its name, even if the rest is wrong, so that SLIs may refer to it.
 pub(super) fn read(reader: &mut Reader, node: &Node, service: Option<&Name>, catalog: &mut Catalog) -> Option<Probe> {
-    let fields = reader.fields(node, "a probe", &["name", "interval", "timeout", "http", "journey"])?;
+    let fields = reader.fields(node, "a probe", &KEYS)?;
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of a probe"));
     let interval = reader.require(&fields, "interval").and_then(|node| interval(reader, node));
@@ -66,9 +72,14 @@ fn timeout(reader: &mut Reader, fields: &Fields<'_>, interval: Option<Duration>)
 }
 
 fn kind(reader: &mut Reader, fields: &Fields<'_>, timeout: Option<Duration>) -> Option<ProbeKind> {
-    let (kind, node) = reader.one_of(fields, &["http", "journey"])?;
-    if kind == "http" {
-        return http::read(reader, node, timeout).map(|http| ProbeKind::Http(Box::new(http)));
+    let (kind, node) = reader.one_of(fields, &KINDS)?;
+    match kind {
+        "http" => http::read(reader, node, timeout).map(Box::new).map(ProbeKind::Http),
+        "tcp" => tcp::read(reader, node, timeout).map(Box::new).map(ProbeKind::Tcp),
+        "tls" => chain::read(reader, node, timeout).map(Box::new).map(ProbeKind::Tls),
+        "dns" => dns::read(reader, node, timeout).map(Box::new).map(ProbeKind::Dns),
+        "icmp" => icmp::read(reader, node, timeout).map(Box::new).map(ProbeKind::Icmp),
+        "grpc" => grpc::read(reader, node, timeout).map(Box::new).map(ProbeKind::Grpc),
+        _ => journey::read(reader, node, timeout).map(Box::new).map(ProbeKind::Journey),
     }
-    journey::read(reader, node, timeout).map(|journey| ProbeKind::Journey(Box::new(journey)))
 }

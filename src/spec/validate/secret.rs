@@ -21,6 +21,9 @@ const SECRET_HEADERS: [&str; 9] = [
     "private-token",
 ];
 
+/// Keys that hold a secret and nothing else.
+const SECRET_KEYS: [&str; 3] = ["password", "bearer_token", "client_secret"];
+
 /// What stands where a secret may stand.
 pub(super) enum TextOrSecret<'a> {
     /// Written in the file.
@@ -63,7 +66,7 @@ pub(super) fn is_secret_header(name: &str) -> bool {
 }
 
 /// The places of secrets that stand in a file, whether or not the part around them could be read: values of
-/// secret headers, and URLs with a password.
+/// secret headers and keys, and URLs with a password.
 pub(super) fn exposed(node: &Node, found: &mut Vec<Span>) {
     match &node.value {
         Value::Null => {}
@@ -76,7 +79,7 @@ pub(super) fn exposed(node: &Node, found: &mut Vec<Span>) {
         Value::List(nodes) => nodes.iter().for_each(|node| exposed(node, found)),
         Value::Map(entries) => {
             for entry in entries {
-                let is_secret = is_secret_header(&entry.key);
+                let is_secret = is_secret_header(&entry.key) || SECRET_KEYS.contains(&entry.key.as_str());
                 match &entry.value.value {
                     Value::Scalar(_) if is_secret => found.push(entry.value.span),
                     Value::List(nodes) if is_secret => {

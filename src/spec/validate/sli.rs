@@ -16,7 +16,7 @@ use super::{File, labels};
 const KINDS: [&str; 6] = ["probe", "events", "latency", "gauge", "ratio", "query"];
 
 /// The words for how a good sample of a gauge compares.
-const COMPARISONS: [(&str, Comparison); 4] = [
+pub(super) const COMPARISONS: [(&str, Comparison); 4] = [
     ("below", Comparison::Below),
     ("at_most", Comparison::AtMost),
     ("above", Comparison::Above),

@@ -7,7 +7,7 @@ use url::Host;
 use crate::diag::{Code, Diagnostic};
 
 use super::super::model::{ClientCertificate, TlsSettings, TlsVersion};
-use super::super::raw::Node;
+use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
 
 const KEYS: [&str; 6] = ["ca_file", "cert_file", "key_file", "server_name", "min_version", "insecure_skip_verify"];
@@ -43,6 +43,23 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<TlsSettings> {
         min_version: min_version?,
         insecure_skip_verify: insecure?,
     })
+}
+
+/// Reads settings, or `true` for the usual ones.
+pub(super) fn settings(reader: &mut Reader, node: &Node) -> Option<TlsSettings> {
+    if matches!(&node.value, Value::Scalar(word) if word == "true") {
+        return Some(TlsSettings::default());
+    }
+    read(reader, node)
+}
+
+/// Reads the key `name`: settings, `true` for the usual ones, or `false` for no TLS, as when it is left out.
+pub(super) fn optional(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Option<TlsSettings>> {
+    match fields.get(name) {
+        None => Some(None),
+        Some(Node { value: Value::Scalar(word), .. }) if word == "false" => Some(None),
+        Some(node) => settings(reader, node).map(Some),
+    }
 }
 
 /// A certificate and its key, which come together.

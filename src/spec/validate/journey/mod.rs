@@ -1,21 +1,23 @@
 //! A journey: commands and requests, one after another, and what cleans up behind them.
 
+mod capture;
+mod request;
+mod variables;
+
 use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, Name};
 
-use super::super::model::{EnvValue, Journey, Step, StepAction};
+use super::super::model::{EnvValue, Journey, Step, StepAction, Template};
 use super::super::raw::Node;
-use super::super::read::{Complaint, Fields, Reader, nearest, quoted};
-use super::http;
+use super::super::read::{Complaint, Fields, Reader};
 use super::secret::{self, TextOrSecret};
+use capture::Answers;
+use variables::Scope;
 
 /// The timeout of a cleanup step that says none.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What `${…}` may name in the environment of a command.
-const VARIABLES: [&str; 1] = ["run_dir"];
 
 /// Where a step stands, which says what bounds it.
 #[derive(Clone, Copy)]
@@ -26,11 +28,18 @@ enum Part {
     Cleanup,
 }
 
+/// The names of a journey that were read so far.
+#[derive(Default)]
+struct Names {
+    steps: BTreeMap<Name, Span>,
+    scope: Scope,
+}
+
 /// Reads a journey that must end within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Journey> {
     let fields = reader.fields(node, "`journey`", &["env", "steps", "cleanup"])?;
-    let env = fields.get("env").map_or(Some(BTreeMap::new()), |node| environment(reader, node));
-    let mut names = BTreeMap::new();
+    let mut names = Names::default();
+    let env = fields.get("env").map_or(Some(BTreeMap::new()), |node| environment(reader, node, &mut names.scope));
     let steps = reader
         .require(&fields, "steps")
         .and_then(|node| reader.filled_list(node, "`steps`"))
@@ -41,23 +50,30 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
             .list(node, "`cleanup`")
             .and_then(|nodes| reader.each(nodes, |reader, node| step(reader, node, Part::Cleanup, &mut names))),
     };
-    Some(Journey { env: env?, steps: steps?, cleanup: cleanup? })
+    let journey = Journey { env: env?, steps: steps?, cleanup: cleanup? };
+    // Only now: a step that could not be read may have used them.
+    names.scope.report_unused(reader);
+    Some(journey)
 }
 
-fn step(reader: &mut Reader, node: &Node, part: Part, names: &mut BTreeMap<Name, Span>) -> Option<Step> {
-    let fields = reader.fields(node, "a step", &["name", "run", "http", "env", "timeout"])?;
+fn step(reader: &mut Reader, node: &Node, part: Part, names: &mut Names) -> Option<Step> {
+    let fields = reader.fields(node, "a step", &["name", "run", "http", "env", "timeout", "capture"])?;
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of a step"));
     if let (Some(node), Some(name)) = (name_node, &name) {
-        claim(reader, names, name, node.span);
+        claim(reader, &mut names.steps, name, node.span);
     }
     let timeout = timeout(reader, &fields, part);
     let bound = timeout.flatten().or(match part {
         Part::Steps(journey) => journey,
         Part::Cleanup => None,
     });
-    let action = action(reader, &fields, bound);
-    Some(Step { name: name?, timeout: timeout?, action: action? })
+    let action = action(reader, &fields, bound, &mut names.scope);
+    let answers = if fields.key_span("http").is_some() { Answers::Http } else { Answers::Output };
+    let captures = fields
+        .get("capture")
+        .map_or(Some(BTreeMap::new()), |node| capture::read(reader, node, answers, &mut names.scope));
+    Some(Step { name: name?, timeout: timeout?, action: action?, captures: captures? })
 }
 
 fn claim(reader: &mut Reader, names: &mut BTreeMap<Name, Span>, name: &Name, span: Span) {
@@ -89,8 +105,13 @@ fn timeout(reader: &mut Reader, fields: &Fields<'_>, part: Part) -> Option<Optio
     Some(Some(timeout))
 }
 
-fn action(reader: &mut Reader, fields: &Fields<'_>, timeout: Option<Duration>) -> Option<StepAction> {
-    let env = fields.get("env").map(|node| (node, environment(reader, node)));
+fn action(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    timeout: Option<Duration>,
+    scope: &mut Scope,
+) -> Option<StepAction> {
+    let env = fields.get("env").map(|node| (node, environment(reader, node, scope)));
     let (kind, node) = reader.one_of(fields, &["run", "http"])?;
     if kind == "http" {
         if let Some((node, _)) = env {
@@ -98,33 +119,40 @@ fn action(reader: &mut Reader, fields: &Fields<'_>, timeout: Option<Duration>) -
                 .at(node.span, "only commands have one");
             reader.report(problem.help("remove `env`; headers take `{env: NAME}` themselves"));
         }
-        return http::read(reader, node, timeout).map(|http| StepAction::Http(Box::new(http)));
+        return request::read(reader, node, timeout, scope).map(|request| StepAction::Http(Box::new(request)));
     }
-    let command = command(reader, node);
+    let command = command(reader, node, scope);
     let env = env.map_or(Some(BTreeMap::new()), |(_, env)| env);
     Some(StepAction::Run { command: command?, env: env? })
 }
 
-fn command(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
+fn command(reader: &mut Reader, node: &Node, scope: &mut Scope) -> Option<Vec<Template>> {
     let nodes = reader.filled_list(node, "`run`")?;
     let words = reader.each(nodes, |reader, node| {
         let word = reader.text(node, "a word of a command")?;
-        reader.accept(node.span, Code::InvalidCommand, without_nul(word))
+        filled_in(reader, node, word, scope)
     })?;
-    if words.first().is_some_and(String::is_empty) {
-        let problem = Diagnostic::new(Code::InvalidCommand, "the command has no program").at(node.span, "no program");
-        reader.report(problem.help("write the program first, as in `[cf, push]`"));
-        return None;
-    }
-    Some(words)
+    let (program, place) = (words.first()?, nodes.first()?.span);
+    let problem = if program.pieces().is_empty() {
+        let problem = Diagnostic::new(Code::InvalidCommand, "the command has no program").at(place, "no program");
+        problem.help("write the program first, as in `[cf, push]`")
+    } else if program.captures().next().is_some() {
+        let problem = Diagnostic::new(Code::InvalidCapture, "a capture stands in the name of a program");
+        let problem = problem.at(place, "an answer must not decide what is run");
+        problem.help("write the program as it is; captures may stand in its arguments and environment")
+    } else {
+        return Some(words);
+    };
+    reader.report(problem);
+    None
 }
 
-fn environment(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, EnvValue>> {
+fn environment(reader: &mut Reader, node: &Node, scope: &mut Scope) -> Option<BTreeMap<String, EnvValue>> {
     let entries = reader.entries(node, "`env`")?;
     let mut found = Some(BTreeMap::new());
     for entry in entries {
         let name = reader.accept(entry.key_span, Code::InvalidCommand, secret::variable(&entry.key));
-        let value = env_value(reader, &entry.value);
+        let value = env_value(reader, &entry.value, scope);
         match (&mut found, name, value) {
             (Some(all), Some(name), Some(value)) => {
                 all.insert(name.to_owned(), value);
@@ -135,14 +163,17 @@ fn environment(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, EnvV
     found
 }
 
-fn env_value(reader: &mut Reader, node: &Node) -> Option<EnvValue> {
+fn env_value(reader: &mut Reader, node: &Node, scope: &mut Scope) -> Option<EnvValue> {
     match secret::read(reader, node, "the value of a variable")? {
         TextOrSecret::Secret(source) => Some(EnvValue::Secret(source)),
-        TextOrSecret::Text(text) => {
-            let read = without_nul(text).and_then(|text| known_variables(&text).map(|()| text));
-            reader.accept(node.span, Code::InvalidCommand, read).map(EnvValue::Plain)
-        }
+        TextOrSecret::Text(text) => filled_in(reader, node, text, scope).map(EnvValue::Plain),
     }
+}
+
+/// A text that a program is handed.
+fn filled_in(reader: &mut Reader, node: &Node, text: &str, scope: &mut Scope) -> Option<Template> {
+    let text = reader.accept(node.span, Code::InvalidCommand, without_nul(text))?;
+    scope.template(reader, &text, node.span)
 }
 
 fn without_nul(text: &str) -> Result<String, Complaint> {
@@ -151,19 +182,4 @@ fn without_nul(text: &str) -> Result<String, Complaint> {
         return Err(Complaint { message: "a text holds a NUL character".to_owned(), help });
     }
     Ok(text.to_owned())
-}
-
-/// Checks that each `${…}` names something that is filled in.
-fn known_variables(text: &str) -> Result<(), Complaint> {
-    for after in text.split("${").skip(1) {
-        let name = after.split('}').next().unwrap_or_default();
-        if !after.contains('}') || !VARIABLES.contains(&name) {
-            let help = match nearest(name, &VARIABLES) {
-                Some(near) => format!("did you mean `${{{near}}}`?"),
-                None => "only `${run_dir}`, a fresh directory for each run, is filled in".to_owned(),
-            };
-            return Err(Complaint { message: format!("{} is not filled in", quoted(&format!("${{{name}}}"))), help });
-        }
-    }
-    Ok(())
 }

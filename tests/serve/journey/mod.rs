@@ -1,5 +1,11 @@
 //! Journeys with real commands: how they end, what they get to see, and what is left of them.
 
+mod captures;
+mod output;
+mod secrets;
+mod site;
+mod tracker;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -42,11 +48,23 @@ impl Yard {
     }
 
     fn probe(&self, steps: &str, cleanup: &str) -> String {
+        self.probe_of("600ms", steps, cleanup)
+    }
+
+    /// The same with another timeout.
+    fn probe_of(&self, timeout: &str, steps: &str, cleanup: &str) -> String {
         format!(
-            "  - name: first\n    interval: 1s\n    timeout: 600ms\n    journey:\n      \
+            "  - name: first\n    interval: 30s\n    timeout: {timeout}\n    journey:\n      \
              env: {{N: \"{}\", D: \"${{run_dir}}\"}}\n      steps: [{steps}]\n      cleanup: [{cleanup}]\n",
             self.notes.path().display()
         )
+    }
+
+    /// Runs a journey with more time than it needs: nothing in it is to hang.
+    async fn calm(&self, steps: &str, cleanup: &str) -> Outcome {
+        let outcome = run(&self.prober, &first(&self.probe_of("20s", steps, cleanup))).await;
+        assert_eq!(fs::read_dir(self.run_dirs.path()).expect("reads").count(), 0, "the run's directory is left");
+        outcome
     }
 }
 
