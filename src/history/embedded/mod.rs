@@ -114,12 +114,14 @@ impl Storage {
     /// Serves other files from now on. Probes that are in none of them
     /// keep what was counted, and go on from there when they come back.
     pub fn serve(&self, fleet: &Fleet) {
-        let new = self.shared.lock().serve(fleet);
+        self.shared.lock().serve(fleet);
         self.shared.wake();
-        let Some(shown) = self.shared.shown.get() else { return };
-        for (probe, counts) in new {
-            shown.show(&probe, counts);
-        }
+    }
+
+    /// The counts of a probe, if it was ever run: where a probe that comes back goes on.
+    #[must_use]
+    pub fn counts(&self, probe: &ProbeKey) -> Option<Counts> {
+        self.shared.lock().counts(probe)
     }
 
     /// Waits until everything that was recorded so far is written, or that has failed, `within` this time.

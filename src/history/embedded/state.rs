@@ -119,9 +119,8 @@ impl State {
     /// Counts what the probes of these files find from now on, and answers for their SLOs.
     ///
     /// Two of the longest windows are kept, since what is left of a budget at the beginning of its window depends on
-    /// what was before. Returns the probes that were not counted just before, with their counts so far.
-    pub(super) fn serve(&mut self, fleet: &Fleet) -> Vec<(ProbeKey, Counts)> {
-        let before: BTreeSet<ProbeKey> = self.served().map(|(key, _)| key.clone()).collect();
+    /// what was before.
+    pub(super) fn serve(&mut self, fleet: &Fleet) {
         for known in self.probes.values_mut() {
             known.in_fleet = false;
         }
@@ -151,12 +150,6 @@ impl State {
         }
         self.retention_s = whole_seconds(retention);
         (self.slos_are_dirty, self.is_dirty) = (true, true);
-        let new = self.served().filter(|(key, _)| !before.contains(key));
-        new.map(|(key, known)| (key.clone(), known.counts.clone())).collect()
-    }
-
-    fn served(&self) -> impl Iterator<Item = (&ProbeKey, &Known)> {
-        self.probes.iter().filter(|(_, known)| known.in_fleet)
     }
 
     /// What an SLO counts, if it counts the runs of a probe.
@@ -164,9 +157,15 @@ impl State {
         self.slos.get(slo)
     }
 
+    /// The counts of a probe, whether or not they are written.
+    pub(super) fn counts(&self, probe: &ProbeKey) -> Option<Counts> {
+        self.probes.get(probe).map(|known| known.counts.clone())
+    }
+
     /// The counts of every probe of the files.
     pub(super) fn all_counts(&self) -> Vec<(ProbeKey, Counts)> {
-        self.served().map(|(key, known)| (key.clone(), known.counts.clone())).collect()
+        let served = self.probes.iter().filter(|(_, known)| known.in_fleet);
+        served.map(|(key, known)| (key.clone(), known.counts.clone())).collect()
     }
 
     /// The counts of one of them.

@@ -79,11 +79,9 @@ impl Shared {
         let is_idle = |state: &mut State| !state.is_dirty && !state.is_stopping && state.flushes.0 == state.flushes.1;
         let woken = self.wake.wait_timeout_while(state, IDLE, is_idle);
         let (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
-        let is_urgent = state.is_stopping || state.flushes.0 != state.flushes.1;
-        drop(state);
-        if !is_urgent {
-            std::thread::sleep(GATHER);
-        }
+        let may_gather = |state: &mut State| !state.is_stopping && state.flushes.0 == state.flushes.1;
+        // How it ended does not matter: the next thing is to write.
+        drop(self.wake.wait_timeout_while(state, GATHER, may_gather));
     }
 }
 

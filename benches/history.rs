@@ -1,0 +1,223 @@
+//! The embedded history of a thousand probes that run every 30 seconds: its size after 35 days, and the processor time
+//! that keeping it takes.
+//!
+//! Fails above 150 MB, above 2 % of one core, or if the slices of one SLO take more than 50 ms. The days of a hundred
+//! probes are filled, in commits of hours; processor time is that of a thousand probes with five commits a second, as a
+//! service makes them, on a clock that runs faster.
+
+#![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use burndown::history::{Clock, History, SloKey, Storage};
+use burndown::probe::outcome::{Outcome, Phases, Reason, Verdict};
+use burndown::probe::{ProbeKey, Recorder};
+use burndown::spec::{self, model::Fleet};
+
+#[path = "../tests/support/random.rs"]
+mod random;
+
+use random::Random;
+
+const PROBES: usize = 1_000;
+const INTERVAL: i64 = 30;
+const DAYS: i64 = 35;
+const START: i64 = 1_700_000_000;
+
+/// So many of them are filled, and count tenfold: a probe has rows of its own.
+const FILLED: usize = 100;
+
+/// Until minutes settle as fast as new ones come, in seconds.
+const WARM_UP: i64 = 1_500;
+
+/// How long processor time is measured, in seconds of the history's clock.
+const MEASURED: i64 = 400;
+
+/// One run in so many fails on its own, and one in so many begins an outage.
+const FAILURES: (u64, u64) = (300, 5_000);
+
+fn main() {
+    // `cargo test --benches` asks for a list of tests; there is none.
+    if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let fleet = fleet();
+    let clock = Arc::new(SetClock { unix_ms: AtomicI64::new(START * 1_000) });
+    let storage = Storage::open_at(directory.path(), &fleet, Arc::clone(&clock) as _).expect("it opens");
+    let mut load = Load::new();
+
+    let began = Instant::now();
+    let mut now = START;
+    while now < START + DAYS * 86_400 {
+        load.round(&storage, &clock, now, FILLED);
+        now += INTERVAL;
+        // Often enough that memory stays small.
+        if (now - START) % (6 * 3_600) == 0 {
+            settle(&storage, FILLED);
+        }
+    }
+    // An hour later nothing is open any more.
+    clock.set((now + 3_600) * 1_000);
+    settle(&storage, FILLED);
+    println!("{DAYS} days of {FILLED} probes, filled in {:.0} s", began.elapsed().as_secs_f64());
+    let megabytes = size(directory.path()) as f64 / 1e6 * (PROBES / FILLED) as f64;
+    println!("{megabytes:>8.1} MB on disk for {PROBES} probes (at most 150)");
+    let milliseconds = slowest_read(&storage, now);
+    println!("{milliseconds:>8.1} ms for the slices of one SLO over all that time (at most 50)");
+    let share = share_of_a_core(&storage, &clock, &mut load, now + 7_200);
+    println!("{:>8.2} % of one core for {PROBES} probes (at most 2)", share * 100.0);
+    assert!(megabytes <= 150.0 && milliseconds <= 50.0 && share <= 0.02, "a limit is exceeded");
+}
+
+/// Has every probe's minutes moved into the rows of their days: some probes in each commit.
+fn settle(storage: &Storage, probes: usize) {
+    for _ in 0..=probes / 20 {
+        storage.flush(Duration::from_secs(60));
+    }
+}
+
+/// Processor time over the time of the clock while every probe runs every 30 seconds, evenly spread, with five commits a
+/// second.
+fn share_of_a_core(storage: &Storage, clock: &SetClock, load: &mut Load, start: i64) -> f64 {
+    let mut now = start;
+    for _ in 0..WARM_UP / INTERVAL {
+        load.round(storage, clock, now, PROBES);
+        storage.flush(Duration::from_secs(60));
+        now += INTERVAL;
+    }
+    let before = cpu_seconds();
+    let mut probe = 0;
+    for commit in 0..MEASURED * 5 {
+        clock.set(now * 1_000 + commit * 200);
+        while probe < (usize::try_from(commit).expect("small") + 1) * PROBES / (5 * 30) {
+            load.run(storage, probe % PROBES);
+            probe += 1;
+        }
+        storage.flush(Duration::from_secs(60));
+    }
+    (cpu_seconds() - before) / MEASURED as f64
+}
+
+/// Milliseconds of the slowest of a few reads.
+fn slowest_read(storage: &Storage, now: i64) -> f64 {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut slowest = Duration::ZERO;
+    for probe in [0, 1, FILLED / 2, FILLED - 1] {
+        let key = SloKey { service: name("shop"), slo: name(&format!("s{probe}")) };
+        let began = Instant::now();
+        let slices = runtime.block_on(storage.slices(&key, now - 60 * 86_400, now)).expect("slices");
+        slowest = slowest.max(began.elapsed());
+        assert!(slices.len() >= 35 * 288 - 10, "{} slices", slices.len());
+    }
+    slowest.as_secs_f64() * 1e3
+}
+
+/// What runs find: mostly success, now and then a failure, sometimes an outage of some minutes.
+struct Load {
+    random: Random,
+    /// How many more runs of each probe fail.
+    outages: Vec<u64>,
+    keys: Vec<ProbeKey>,
+}
+
+impl Load {
+    fn new() -> Self {
+        let key = |probe| ProbeKey { service: name("shop"), probe: name(&format!("p{probe}")) };
+        Self { random: Random::new(1), outages: vec![0; PROBES], keys: (0..PROBES).map(key).collect() }
+    }
+
+    /// One run of each of so many probes.
+    fn round(&mut self, storage: &Storage, clock: &SetClock, now: i64, probes: usize) {
+        for probe in 0..probes {
+            let offset =
+                i64::try_from(probe).expect("small") * INTERVAL * 1_000 / i64::try_from(probes).expect("small");
+            clock.set(now * 1_000 + offset);
+            self.run(storage, probe);
+        }
+    }
+
+    fn run(&mut self, storage: &Storage, probe: usize) {
+        if self.random.happens(1, FAILURES.1) {
+            self.outages[probe] = self.random.between(2, 60);
+        }
+        let is_out = self.outages[probe] > 0;
+        self.outages[probe] = self.outages[probe].saturating_sub(1);
+        let verdict = if is_out || self.random.happens(1, FAILURES.0) {
+            let reason = if is_out { Reason::Connect } else { Reason::Timeout };
+            Verdict::Failed { reason, detail: String::new() }
+        } else {
+            Verdict::Success
+        };
+        let duration = Duration::from_millis(self.random.between(5, 400));
+        let outcome = Outcome {
+            verdict,
+            duration,
+            phases: Phases::default(),
+            tls_not_after: None,
+            steps: Vec::new(),
+            excerpt: None,
+        };
+        storage.record(&self.keys[probe], &outcome, 0);
+    }
+}
+
+/// A clock that says what it was told, on both its faces.
+#[derive(Debug)]
+struct SetClock {
+    unix_ms: AtomicI64,
+}
+
+impl SetClock {
+    fn set(&self, unix_ms: i64) {
+        self.unix_ms.store(unix_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn unix_ms(&self) -> i64 {
+        self.unix_ms.load(Ordering::SeqCst)
+    }
+
+    fn ticks(&self) -> Duration {
+        Duration::from_millis((self.unix_ms() - START * 1_000).unsigned_abs())
+    }
+}
+
+fn fleet() -> Fleet {
+    let mut text = String::from("version: burndown/v1\nservice: shop\nprobes:\n");
+    for probe in 0..PROBES {
+        let _ = writeln!(text, "  - {{name: p{probe}, interval: 30s, http: {{url: 'http://localhost/'}}}}");
+    }
+    text.push_str("slos:\n");
+    for probe in 0..PROBES {
+        let _ = writeln!(text, "  - {{name: s{probe}, objective: 99, sli: {{probe: p{probe}}}}}");
+    }
+    let loaded = spec::load_text("shop.yaml", &text);
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics.first());
+    loaded.fleet
+}
+
+fn name(text: &str) -> burndown::units::Name {
+    text.parse().expect("a name")
+}
+
+fn size(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).expect("a directory");
+    entries.map(|entry| entry.expect("an entry").metadata().expect("its size").len()).sum()
+}
+
+/// Processor time of this process in seconds, as Linux tells: fields 14 and 15 of `/proc/self/stat`.
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("proc");
+    let (_, rest) = stat.rsplit_once(')').expect("a name");
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let ticks: f64 = fields[11..=12].iter().map(|field| field.parse::<f64>().expect("ticks")).sum();
+    ticks / rustix::param::clock_ticks_per_second() as f64
+}
