@@ -76,7 +76,7 @@ fn problem(status: StatusCode, code: &str, message: &str) -> (StatusCode, String
 /// The OpenAPI 3.1 document of everything above.
 pub(super) fn document() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
-        "/components/schemas".clone_into(&mut settings.definitions_path.to_mut());
+        "/components/schemas".clone_into(settings.definitions_path.to_mut());
     });
     let mut schemas = settings.into_generator();
     let slo = format!("{ROOT}slos/{{service}}/{{slo}}");

@@ -105,14 +105,8 @@ impl Storage {
         let _ = self.shared.shown.set(shown);
     }
 
-    /// What was counted of a probe of the files so far.
-    #[must_use]
-    pub fn counts(&self, probe: &ProbeKey) -> Option<Counts> {
-        self.shared.lock().counts(probe)
-    }
-
-    /// Serves other files from now on. Probes that are in none of them
-    /// keep what was counted, and go on from there when they come back.
+    /// Serves other files from now on. Probes that are in none of them keep what was counted, and go on from there when
+    /// they come back.
     pub fn serve(&self, fleet: &Fleet) {
         self.shared.lock().serve(fleet);
         self.shared.wake();

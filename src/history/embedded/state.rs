@@ -168,11 +168,6 @@ impl State {
         served.map(|(key, known)| (key.clone(), known.counts.clone())).collect()
     }
 
-    /// The counts of one of them.
-    pub(super) fn counts(&self, probe: &ProbeKey) -> Option<Counts> {
-        self.probes.get(probe).filter(|known| known.in_fleet).map(|known| known.counts.clone())
-    }
-
     /// The counts that are not written yet.
     pub(super) fn dirty_counts(&self) -> Vec<(ProbeKey, Counts)> {
         let dirty = self.probes.iter().filter(|(_, known)| known.counts_are_dirty);
