@@ -12,6 +12,7 @@ mod differential;
 mod end_to_end;
 mod exact;
 mod generate;
+mod grafana;
 mod history;
 mod house;
 mod kinds;

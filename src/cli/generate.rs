@@ -95,7 +95,7 @@ fn refused(message: &str) -> Exit {
 
 /// Writes or checks the files.
 fn produce(arguments: &Arguments, plan: &Plan, kinds: &[Kind]) -> Result<Exit, String> {
-    let options = Options { object_labels: arguments.object_labels.clone(), grafana: arguments.grafana.options() };
+    let options = Options { object_labels: arguments.object_labels.clone(), grafana: arguments.grafana.options()? };
     let artifacts = generate(plan, kinds, &options).map_err(|error| error.to_string())?;
     let root = &arguments.output;
     if arguments.check {

@@ -57,8 +57,8 @@ enum Command {
     Generate(generate::Arguments),
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
-    History(history::Arguments),
     Probe(probe::Arguments),
+    History(history::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -70,8 +70,8 @@ pub fn main() -> Exit {
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::History(arguments) => history::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

@@ -94,14 +94,14 @@ codes! {
     WithinTooLong = "within-too-long", Error;
     /// A URL that cannot be probed.
     InvalidUrl = "invalid-url", Error;
-    /// A reference target of an uplink that is no host with a port.
-    InvalidUplink = "invalid-uplink", Error;
-    /// The uplink of a service, set in two of its files.
-    DuplicateUplink = "duplicate-uplink", Error;
     /// A conversation of which a step cannot be done, or an answer that cannot come.
     InvalidExchange = "invalid-exchange", Error;
     /// A host, or a host with its port, that cannot be probed.
     InvalidTarget = "invalid-target", Error;
+    /// A reference target of an uplink that is no host with a port.
+    InvalidUplink = "invalid-uplink", Error;
+    /// The uplink of a service, set in two of its files.
+    DuplicateUplink = "duplicate-uplink", Error;
     /// A request header that cannot be sent.
     InvalidHeader = "invalid-header", Error;
     /// TLS settings that contradict each other or name something that no certificate holds.

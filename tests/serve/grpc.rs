@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{complaint, run_kind, words};
-use crate::support::servers::{Call, Server, hang, reset, say, serve_grpc};
+use crate::support::servers::{Call, Server, Witness, hang, reset, say, serve_grpc};
 use crate::support::target::{Authority, Identity, refusing};
 
 /// What a target does with a connection.
@@ -25,7 +25,7 @@ enum Does {
 use Does::{Answers, AnswersOverTls, Closes, Hangs, Resets, Says};
 
 async fn serve(mut stream: TcpStream, does: Does) {
-    let nobody: Arc<dyn Fn(&HeaderMap, &[u8]) + Send + Sync> = Arc::new(|_, _| {});
+    let nobody: Witness = Arc::new(|_, _| {});
     match does {
         Answers(call) => serve_grpc(stream, call, nobody).await,
         AnswersOverTls(acceptor, call) => {

@@ -25,11 +25,17 @@ impl Past {
     #[track_caller]
     pub(crate) fn of(openmetrics: &str) -> Self {
         let past = Self { directory: tempfile::tempdir().expect("a temporary directory") };
-        let file = past.directory.path().join("samples.om");
-        fs::write(&file, openmetrics).expect("the samples");
-        past.create_blocks(&["openmetrics".as_ref(), file.as_path(), past.data().as_path()]);
-        fs::remove_file(file).expect("the samples");
+        past.add(openmetrics);
         past
+    }
+
+    /// Adds samples in the OpenMetrics format.
+    #[track_caller]
+    pub(crate) fn add(&self, openmetrics: &str) {
+        let file = self.directory.path().join("samples.om");
+        fs::write(&file, openmetrics).expect("the samples");
+        self.create_blocks(&["openmetrics".as_ref(), file.as_path(), self.data().as_path()]);
+        fs::remove_file(file).expect("the samples");
     }
 
     /// From what is sent to a Prometheus.

@@ -155,3 +155,10 @@ fn an_early_end_shows_the_log() {
     let mut process = Process::start(Command::new("sh").args(["-c", "echo why it failed; exit 1"]), "dash");
     process.wait_until("a miracle", Duration::from_secs(10), || None::<()>);
 }
+
+#[test]
+fn a_program_is_known_by_its_number() {
+    let process = Process::start(Command::new("sleep").arg("60"), "coreutils");
+    let command = fs::read(format!("/proc/{}/cmdline", process.id())).expect("a running process");
+    assert_eq!(command, b"sleep\x0060\0");
+}

@@ -208,8 +208,11 @@ impl Call {
     }
 }
 
-/// Answers the calls of one connection, and shows each to `seen` as its headers and its body.
-pub(crate) async fn serve_grpc<S>(stream: S, call: Call, seen: Arc<dyn Fn(&HeaderMap, &[u8]) + Send + Sync>)
+/// Is shown the headers and the body of a call.
+pub(crate) type Witness = Arc<dyn Fn(&HeaderMap, &[u8]) + Send + Sync>;
+
+/// Answers the calls of one connection, and shows each to `seen`.
+pub(crate) async fn serve_grpc<S>(stream: S, call: Call, seen: Witness)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -283,6 +283,17 @@ impl Identity {
 }
 
 impl Identity {
+    /// A certificate that nobody vouches for and that says of itself that it may sign others, which ends on 1 January
+    /// of `year`.
+    pub(crate) fn self_signed_authority(name: &str, year: i32) -> Self {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("signs");
+        Self { chain: vec![certificate.der().clone()], pem: certificate.pem(), key }
+    }
+
     /// The chain and its key, as rustls takes them.
     pub(crate) fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key"))

@@ -12,7 +12,7 @@ pub(super) struct GrafanaArguments {
     #[arg(long = "grafana.datasource-uid", value_name = "UID")]
     datasource_uid: Option<Uid>,
     /// A Prometheus that Grafana does not know yet: a data source for it is written to `grafana/provisioning/`.
-    #[arg(long = "grafana.prometheus-url", value_name = "URL", value_parser = prometheus_url)]
+    #[arg(long = "grafana.prometheus-url", value_name = "URL")]
     prometheus_url: Option<Url>,
     /// The folder of the dashboards [default: burndown].
     #[arg(long = "grafana.folder", value_name = "TITLE", value_parser = NonEmptyStringValueParser::new())]
@@ -40,29 +40,33 @@ impl GrafanaArguments {
     }
 
     /// What they mean.
-    pub(super) fn options(&self) -> Options {
+    ///
+    /// # Errors
+    /// What is wrong with an address, without the address: it may hold a password.
+    pub(super) fn options(&self) -> Result<Options, &'static str> {
         let usual = Options::default();
-        Options {
+        self.prometheus_url.as_ref().map_or(Ok(()), check)?;
+        Ok(Options {
             datasource_uid: self.datasource_uid.clone(),
             prometheus_url: self.prometheus_url.clone(),
             folder: self.folder.clone().unwrap_or(usual.folder),
             path: self.path.clone().unwrap_or(usual.path),
             uid_prefix: self.uid_prefix.clone().unwrap_or(usual.uid_prefix),
             tags: self.tags.clone(),
-        }
+        })
     }
 }
 
 /// An address that Grafana can ask, without anything that has to stay secret.
-fn prometheus_url(text: &str) -> Result<Url, String> {
-    let url: Url = text.parse().map_err(|error| format!("{error}"))?;
+fn check(url: &Url) -> Result<(), &'static str> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("write it as `http://HOST:PORT` or `https://HOST:PORT`".to_owned());
+        return Err("write `--grafana.prometheus-url` as `http://HOST:PORT` or `https://HOST:PORT`");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a user or password would stand in a file that everybody reads: name a data source that Grafana \
-                    knows with `--grafana.datasource-uid`"
-            .to_owned());
+        return Err(
+            "the user and password of `--grafana.prometheus-url` would stand in a file that everybody reads: name \
+                    a data source that Grafana knows with `--grafana.datasource-uid`",
+        );
     }
-    Ok(url)
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 const LENGTH: usize = 40;
 
 /// The longest prefix, behind which `-slo-` and a window still fit.
-const PREFIX_LENGTH: usize = 24;
+const PREFIX_LENGTH: usize = 20;
 
 /// The uid of a thing in Grafana.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,6 @@ mod tests {
         assert_eq!("".parse::<Uid>(), Err(UidError::Characters));
         assert_eq!("a b".parse::<UidPrefix>(), Err(UidError::Characters));
         assert_eq!("x".repeat(41).parse::<Uid>(), Err(UidError::Long(40)));
-        assert_eq!("x".repeat(25).parse::<UidPrefix>(), Err(UidError::Long(24)));
+        assert_eq!("x".repeat(21).parse::<UidPrefix>(), Err(UidError::Long(20)));
     }
 }

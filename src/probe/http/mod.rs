@@ -104,9 +104,9 @@ impl Trip {
 async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: &mut Trip) -> Result<(), Fault> {
     let mut place = Place::first(reach, probe, trip).await?;
     while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
-        trip.redirects += 1;
-        trip.host = redirect::host(&to);
         place.follow(status, to)?;
+        trip.redirects += 1;
+        trip.host = redirect::host(&place.url);
     }
     Ok(())
 }

@@ -14,6 +14,12 @@ pub(in crate::probe) fn earliest_not_after<S>(stream: &TlsStream<S>) -> Option<i
 }
 
 fn not_after(certificate: &CertificateDer<'_>) -> Option<i64> {
-    let end = Certificate::from_der(certificate).ok()?.tbs_certificate().validity().not_after.to_unix_duration();
-    i64::try_from(end.as_secs()).ok()
+    i64::try_from(validity(certificate)?.1).ok()
+}
+
+/// From when and until when a certificate is good, both in seconds of Unix time.
+pub(super) fn validity(certificate: &CertificateDer<'_>) -> Option<(u64, u64)> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let validity = certificate.tbs_certificate().validity();
+    Some((validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs()))
 }

@@ -45,13 +45,14 @@ impl Stamp {
     }
 }
 
-/// The certificates of a file as roots, at least one.
-pub(super) fn roots(path: &Path) -> Result<RootCertStore, Fault> {
+/// The certificates of a file, at least one, and the same as roots.
+pub(super) fn roots(path: &Path) -> Result<(Vec<CertificateDer<'static>>, RootCertStore), Fault> {
+    let certificates = certificates(path)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
+    for certificate in certificates.iter().cloned() {
         roots.add(certificate).map_err(|_| unreadable(path, "holds a certificate that cannot be a root"))?;
     }
-    Ok(roots)
+    Ok((certificates, roots))
 }
 
 /// A client certificate with the chain behind it, and its key.

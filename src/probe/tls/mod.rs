@@ -6,6 +6,7 @@
 mod anyone;
 mod certificate;
 mod files;
+mod given;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -177,8 +178,9 @@ fn configure(
             builder.dangerous().with_custom_certificate_verifier(anyone::verifier(provider))
         }
         Some(path) => {
-            let own = verifier(files::roots(path)?, provider).map_err(|error| unusable(&error))?;
-            builder.with_webpki_verifier(own)
+            let (certificates, roots) = files::roots(path)?;
+            let as_roots = verifier(roots, provider).map_err(|error| unusable(&error))?;
+            builder.dangerous().with_custom_certificate_verifier(given::verifier(as_roots, certificates))
         }
         None => builder.with_webpki_verifier(usual.ok_or_else(no_roots)?),
     };

@@ -9,7 +9,7 @@ use url::Host;
 /// Files are read by the prober, at the moment of use and again when they change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// A PEM file with the roots that are trusted instead of the machine's. Never with `insecure_skip_verify`.
+    /// A PEM file with what is trusted instead of the machine's roots: authorities, or the certificate of a target itself. Never with `insecure_skip_verify`.
     pub ca_file: Option<PathBuf>,
     /// What the prober shows of itself when a target asks.
     pub client: Option<ClientCertificate>,

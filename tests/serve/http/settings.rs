@@ -146,6 +146,26 @@ async fn certificates_are_judged_as_the_file_says() {
 }
 
 #[tokio::test]
+async fn the_certificate_of_the_target_itself_may_be_given() {
+    let world = World::new();
+    let mut complaints = Vec::new();
+    for (identity, word, part) in [
+        (Identity::self_signed("app.test"), "success", ""),
+        (Identity::self_signed_authority("app.test", 2080), "success", ""),
+        (Identity::self_signed_authority("app.test", 2020), "tls", "expired"),
+        (Identity::self_signed_authority("other.test", 2080), "tls", "not valid for name"),
+    ] {
+        world.write("own.pem", &identity.chain_pem());
+        let origin = Origin::start(Tls::usual(&identity).speaks(), |_| answer(200, &[], "")).await;
+        let outcome = world.run(&origin, "app.test", "tls: {ca_file: $DIR/own.pem}").await;
+        complaints.extend(complaint("own.pem", &outcome, word, part));
+        let outcome = world.run(&origin, "app.test", "tls: {ca_file: $DIR/ca.pem}").await;
+        complaints.extend(complaint("ca.pem", &outcome, "tls", ""));
+    }
+    assert_none(&complaints);
+}
+
+#[tokio::test]
 async fn a_target_that_speaks_only_old_versions_is_told_apart() {
     let world = World::new();
     let mut complaints = Vec::new();
