@@ -16,6 +16,7 @@
 //! | [`backfill`] | the past of an SLO, from raw history | touch a server's storage |
 //! | [`probe`] | runs probes on schedule | know of servers |
 //! | [`history`] | counts per slice | decide |
+//! | [`standing`] | the state of every SLO, from plan and history | keep anything |
 //! | [`serve`] | metrics, pages, signals | probe by itself |
 //! | [`cli`] | arguments and exit codes | anything else |
 
@@ -32,4 +33,5 @@ pub mod promql;
 pub mod serve;
 pub mod slo;
 pub mod spec;
+pub mod standing;
 pub mod units;

@@ -58,6 +58,61 @@ alerting:
     - {severity: page, long: 1h, short: 5m, factor: 14.4}
 ";
 
+/// A probe of every kind besides requests and journeys, with every option.
+const PROTOCOLS: &str = "\
+version: burndown/v1
+service: net
+probes:
+  - name: mail
+    interval: 1m
+    tcp:
+      address: mail.example.com:25
+      ip: prefer_4
+      max_read: 16KiB
+      exchange:
+        - {expect: '^220 (?<host>[^ ]+)', not: '^5'}
+        - {send: [\"EHLO ${host}${1}\\r\\n\", {env: MAIL_WORD}]}
+        - {expect: STARTTLS, lines: false}
+        - {starttls: {min_version: TLS13}}
+      expect: {within: 5s}
+  - name: chain
+    interval: 1h
+    tls:
+      address: app.example.com:443
+      settings: {server_name: www.example.com}
+      expect: {valid_for: 14d, names: [example.com, 192.0.2.1], within: 5s}
+  - name: names
+    interval: 30s
+    dns:
+      server: '[2001:db8::53]:853'
+      ip: 6
+      transport: tls
+      tls: {server_name: dns.example.com}
+      name: _sip._tcp.example.com
+      type: SRV
+      recursion: false
+      expect:
+        rcode: [NOERROR, NXDOMAIN]
+        answer: {at_least: 1, at_most: 4, any: sip, all: ['^1', example], none: old}
+        authoritative: true
+        within: 1s
+  - {name: gateway, interval: 10s, icmp: {host: gateway.example.com, ip: 4, payload: 100B, ttl: 9, expect: {within: 1s}}}
+  - name: orders
+    interval: 15s
+    grpc:
+      address: api.example.com:443
+      tls: true
+      service: shop.v1.Orders
+      metadata: {authorization: {env: TOKEN}}
+      expect: {within: 1s}
+slos:
+  - {name: mail, objective: 99, sli: {probe: mail}}
+  - {name: chain, objective: 90, sli: {probe: chain}}
+  - {name: names, objective: 99.9, sli: {probe: names}}
+  - {name: gateway, objective: 99.9, sli: {probe: gateway}}
+  - {name: orders, objective: 99.9, sli: {probe: orders}}
+";
+
 /// Every kind of SLI that counts what Prometheus has, and every option of alerts.
 const KINDS: &str = "\
 version: burndown/v1
@@ -150,6 +205,50 @@ fn the_examples_and_the_good_files_are_clean() {
     let output = burndown(&files, &["check", "--strict", "."]);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
     pin("clean", &shown(&output));
+}
+
+#[test]
+fn probes_of_other_protocols() {
+    let output = burndown(&[("slo.yaml", PROTOCOLS.as_bytes())], &["check", "slo.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    let (address, dns) = ("app.example.com:443\n      settings", "'[2001:db8::53]:853'");
+    pin_damage(
+        PROTOCOLS,
+        &[
+            ("tcp-address-without-port", "mail.example.com:25", "mail.example.com"),
+            ("tcp-address-with-user", "mail.example.com:25", "me:hunter2@mail.example.com:25"),
+            ("tcp-unknown-key", "max_read", "max_body"),
+            ("tcp-pattern", "'^220 (?<host>[^ ]+)'", "'^220 ('"),
+            ("tcp-capture-of-nothing", "- {expect: '^220 (?<host>[^ ]+)', not: '^5'}", "- {send: '${1}'}"),
+            ("tcp-capture-number", "${1}", "${2}"),
+            ("tcp-capture-name", "${host}", "${hots}"),
+            ("tcp-capture-open", "${host}", "${host"),
+            ("tcp-step-of-two-kinds", "lines: false", "send: x"),
+            ("tcp-step-idle-option", "{starttls: {min_version: TLS13}}", "{starttls: true, lines: false}"),
+            ("tcp-nothing-sent", "[\"EHLO ${host}${1}\\r\\n\", {env: MAIL_WORD}]", "''"),
+            ("tcp-tls-twice", "ip: prefer_4", "tls: true"),
+            ("tcp-within", "within: 5s", "within: 11s"),
+            ("tls-address", address, "https://app.example.com/\n      settings"),
+            ("tls-names-unverified", "server_name: www.example.com", "insecure_skip_verify: true"),
+            ("tls-valid-for", "14d", "14"),
+            ("dns-family-of-address", "ip: 6", "ip: 4"),
+            ("dns-server-without-port", dns, "dns.example.com"),
+            ("dns-transport", "transport: tls", "transport: https"),
+            ("dns-tls-over-datagrams", "transport: tls", "transport: udp"),
+            ("dns-type", "type: SRV", "type: SVR"),
+            ("dns-name", "_sip._tcp.example.com", "sip..example.com"),
+            ("dns-name-beyond-ascii", "_sip._tcp.example.com", "b\u{fc}cher.example"),
+            ("dns-rcode", "[NOERROR, NXDOMAIN]", "nxdomain"),
+            ("dns-records-of-no-name", "[NOERROR, NXDOMAIN]", "NXDOMAIN"),
+            ("dns-counts", "at_least: 1, at_most: 4", "at_least: 4, at_most: 1"),
+            ("dns-count", "at_least: 1", "at_least: some"),
+            ("icmp-host", "gateway.example.com", "gateway.example.com:80"),
+            ("icmp-payload", "100B", "64KiB"),
+            ("icmp-ttl", "ttl: 9", "ttl: 0"),
+            ("grpc-own-header", "authorization: {env: TOKEN}", "grpc-timeout: 1S"),
+            ("grpc-plain-secret", "{env: TOKEN}", "Bearer hunter2"),
+        ],
+    );
 }
 
 #[test]

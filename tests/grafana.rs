@@ -8,4 +8,5 @@ mod lint;
 mod options;
 mod page;
 mod queries;
+mod scale;
 mod types;

@@ -19,5 +19,6 @@ mod kinds;
 mod operator;
 mod robust;
 mod serve;
+mod standing;
 mod states;
 mod support;

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use burndown::probe::outcome::{Outcome, Verdict};
 use burndown::probe::{ProbeKey, Prober, Recorder};
+use burndown::serve::{Format, Metrics};
 use burndown::spec::model::{Fleet, Probe};
 use rustls::RootCertStore;
 use tokio::time::Instant;
@@ -76,8 +77,21 @@ async fn run(prober: &Prober, probe: &Probe) -> Outcome {
 
 /// One run of the probe `first` whose kind and options these are, as in `tcp: {…}`, with a timeout of a second.
 async fn run_kind(roots: RootCertStore, kind: &str) -> Outcome {
-    let probe = first(&format!("  - {{name: first, interval: 1s, timeout: 1s, {kind}}}"));
-    run(&prober(roots), &probe).await
+    let fleet = fleet(&format!("  - {{name: first, interval: 1s, timeout: 1s, {kind}}}"));
+    let probe = fleet.services.values().flat_map(|service| service.probes.values()).next().expect("a probe");
+    let outcome = run(&prober(roots), probe).await;
+    if let Verdict::Failed { reason, .. } = &outcome.verdict {
+        assert_announced(&fleet, reason.as_str(), kind);
+    }
+    outcome
+}
+
+/// Every reason that a probe can fail for has its counter at 0 from the start.
+fn assert_announced(fleet: &Fleet, reason: &str, kind: &str) {
+    let mut text = String::new();
+    Metrics::new(fleet, None).encode(Format::Text, &mut text).expect("writes");
+    let label = format!("reason=\"{reason}\"");
+    assert!(text.lines().any(|line| line.contains(&label) && line.ends_with(" 0")), "{kind}: no {label} in\n{text}");
 }
 
 /// What is wrong with an outcome: it has another word, its detail lacks `part`, or it ended late.

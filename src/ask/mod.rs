@@ -20,14 +20,14 @@ use crate::slo::{Plan, SloPlan};
 pub async fn ask(client: &Client, plan: &Plan) -> Result<Vec<Diagnostic>, Error> {
     // The simplest question of all shows whether somebody there understands PromQL.
     client.query("vector(1)", None).await?;
-    let retention = retention::Retention::of(client).await?;
+    let retention = client.retention().await?;
     let mut scrapes = scrapes::Scrapes::of(client).await?;
     let loaded = optional(client.rules().await)?;
     let mut catalog = series::Catalog::default();
     let mut found = Vec::new();
     for slo in plan.slos() {
         found.extend(series::check(client, &mut catalog, slo).await?);
-        found.extend(retention.check(slo));
+        found.extend(retention::check(&retention, slo));
         found.extend(scrapes.check(client, slo).await?);
         let state = loaded.as_deref().map(|groups| rules::check(groups, slo));
         let is_loaded = state.as_ref().is_none_or(|state| state.is_loaded);
@@ -41,7 +41,7 @@ pub async fn ask(client: &Client, plan: &Plan) -> Result<Vec<Diagnostic>, Error>
 fn optional<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(Error::NotPrometheus { .. } | Error::Refused { .. } | Error::TooLarge { .. }) => Ok(None),
+        Err(error) if error.is_about_the_question() => Ok(None),
         Err(error) => Err(error),
     }
 }

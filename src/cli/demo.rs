@@ -18,10 +18,10 @@ use crate::history::{History, Memory, Recording};
 use crate::probe::outcome::{Outcome, Verdict};
 use crate::probe::{Grace, ProbeKey, Prober, ProberError, Recorder};
 use crate::serve::board::Board;
-use crate::serve::board::state::States;
 use crate::serve::{Daemon, Options, StartError};
 use crate::slo::Plan;
 use crate::spec::model::{Fleet, ProbeKind};
+use crate::standing::{Standing, Standings};
 use crate::units::Duration;
 use story::Story;
 use target::Target;
@@ -95,12 +95,12 @@ async fn show(mut fleet: Fleet, plan: &Plan, arguments: &Arguments) -> Result<Ex
     let target = Target::start().await?;
     aim(&mut fleet, target.address());
     let history = Arc::new(Memory::new(SLICE, RETENTION));
-    let board = Board::new(plan, Arc::clone(&history) as Arc<dyn History>);
+    let standings = Standings::new(plan, Arc::clone(&history) as Arc<dyn History>);
     let (watch, runs) = Watch::new();
     let options = Options {
         listen: vec![arguments.listen],
         recorders: vec![Arc::new(Recording::new(&fleet, history)), Arc::new(watch)],
-        board: Some(board.clone()),
+        board: Some(Board::new(standings.clone())),
         config: FILE.to_owned(),
         ..Options::default()
     };
@@ -110,18 +110,18 @@ async fn show(mut fleet: Fleet, plan: &Plan, arguments: &Arguments) -> Result<Ex
         tokio::select! {
             _ = signals.next() => {}
             () = time_is_over(arguments.duration) => {}
-            exit = tell(&board, runs) => told = exit,
+            exit = tell(&standings, runs) => told = exit,
         }
     }
     daemon.stop(Grace::default()).await;
-    Ok(output::results(&story::end(&last_states(&board).await), told))
+    Ok(output::results(&story::end(&last_look(&standings).await), told))
 }
 
-/// The states after the last run, whose slice would have ended in a moment.
-async fn last_states(board: &Board) -> States {
-    let runs = |states: &States| states.slos.iter().map(|state| state.total).sum::<f64>();
-    let complete = board.states(now()).await;
-    let with_the_last = board.states(now().saturating_add(SLICE_SECONDS)).await;
+/// How things stand after the last run, whose slice would have ended in a moment.
+async fn last_look(standings: &Standings) -> Vec<Standing> {
+    let runs = |standings: &[Standing]| standings.iter().map(|standing| standing.state.total).sum::<f64>();
+    let complete = standings.all(now()).await;
+    let with_the_last = standings.all(now().saturating_add(SLICE_SECONDS)).await;
     // A slice that had only just begun holds no run yet and would count as time that was not observed.
     if runs(&with_the_last) > runs(&complete) { with_the_last } else { complete }
 }
@@ -134,7 +134,7 @@ async fn time_is_over(duration: Option<Duration>) {
 }
 
 /// Tells what happens as it happens, until nobody can read it.
-async fn tell(board: &Board, mut runs: mpsc::UnboundedReceiver<Verdict>) -> Exit {
+async fn tell(standings: &Standings, mut runs: mpsc::UnboundedReceiver<Verdict>) -> Exit {
     let begin = Instant::now();
     let mut story = Story::default();
     let mut looks = interval(SLICE.to_std());
@@ -142,7 +142,7 @@ async fn tell(board: &Board, mut runs: mpsc::UnboundedReceiver<Verdict>) -> Exit
     loop {
         let lines = tokio::select! {
             Some(verdict) = runs.recv() => story.ran(&verdict),
-            _ = looks.tick() => story.looked(&board.states(now()).await),
+            _ = looks.tick() => story.looked(&standings.all(now()).await),
         };
         for line in lines {
             if let Err(exit) = output::more(&format!("{:>5} s  {line}\n", begin.elapsed().as_secs())) {

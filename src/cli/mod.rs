@@ -12,7 +12,9 @@ mod output;
 mod probe;
 mod prometheus;
 mod serve;
+mod server;
 mod signals;
+mod status;
 mod storage;
 
 use std::process::ExitCode;
@@ -59,6 +61,7 @@ enum Command {
     Serve(serve::Arguments),
     Probe(probe::Arguments),
     History(history::Arguments),
+    Status(status::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -72,6 +75,7 @@ pub fn main() -> Exit {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

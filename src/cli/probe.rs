@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// How results look.
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     output: Format,
+    /// Also show the end of what a failed command of a journey printed, which may hold secrets.
+    #[arg(long)]
+    show_output: bool,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -71,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&ProbeError::Setup(error)),
     };
-    let result = runtime.block_on(once(probe, uplink.as_ref(), arguments.output));
+    let result = runtime.block_on(once(probe, uplink.as_ref(), arguments));
     // A name lookup that nobody waits for any more is not worth waiting for either.
     Runtime::shutdown_background(runtime);
     result.unwrap_or_else(|error| failed(&error))
@@ -105,10 +108,12 @@ fn find<'f>(fleet: &'f Fleet, name: &str) -> Result<&'f Probe, String> {
 }
 
 /// Makes the run, shows it, and cleans up behind it, also when a signal breaks it off.
-async fn once(probe: &Probe, uplink: Option<&Uplink>, format: Format) -> Result<Exit, ProbeError> {
+async fn once(probe: &Probe, uplink: Option<&Uplink>, arguments: &Arguments) -> Result<Exit, ProbeError> {
     let mut signals = Signals::new()?;
-    // Whoever runs a probe by hand wants to see what a failed command printed.
-    let prober = Prober::system()?.keeping_output();
+    let mut prober = Prober::system()?;
+    if arguments.show_output {
+        prober = prober.keeping_output();
+    }
     let started_unix_ms = jiff::Timestamp::now().as_millisecond();
     let started = Instant::now();
     let run = prober.begin(probe);
@@ -122,7 +127,7 @@ async fn once(probe: &Probe, uplink: Option<&Uplink>, format: Format) -> Result<
                 Some(uplink) => uplink.judge(outcome, started).await,
                 None => outcome,
             };
-            let text = match format {
+            let text = match arguments.output {
                 Format::Human => show::human(probe, &outcome, started_unix_ms),
                 Format::Json => show::json(probe, &outcome, started_unix_ms),
             };

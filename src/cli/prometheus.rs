@@ -63,7 +63,11 @@ impl AccessArguments {
     }
 }
 
-fn secret(file: Option<&PathBuf>, variable: Option<&String>) -> Result<Option<Secret>, Error> {
+/// A secret from where it is kept, if that is said.
+///
+/// # Errors
+/// [`Error::Secret`] if it cannot be read.
+pub(super) fn secret(file: Option<&PathBuf>, variable: Option<&String>) -> Result<Option<Secret>, Error> {
     match (file, variable) {
         (Some(path), _) => Secret::from_file(path).map(Some),
         (None, Some(name)) => Secret::from_env(name).map(Some),

@@ -1,6 +1,7 @@
 //! `burndown serve`.
 
 mod files;
+mod shown;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,14 +15,17 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::logging::LogArguments;
+use super::prometheus::AccessArguments;
 use super::signals::{Hangups, Signals};
 use super::{Exit, output, storage};
 use crate::history::{FileError, Storage};
 use crate::probe::{Grace, Prober, ProberError, Shard};
+use crate::prometheus;
 use crate::serve::{Daemon, Options, ReloadRequest, StartError, WebConfig, WebConfigError};
 use crate::spec::model::Fleet;
 use crate::units::Name;
 use files::{Content, Files};
+use shown::Shown;
 
 /// How long a stop waits for work that cannot be broken off, such as a name lookup.
 const LAST_WAIT: Duration = Duration::from_millis(250);
@@ -63,6 +67,11 @@ pub(super) struct Arguments {
     /// `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/burndown`, else `~/.local/state/burndown`.
     #[arg(long = "storage.path", value_name = "DIR|none")]
     storage: Option<PathBuf>,
+    /// Show SLOs of every kind as this Prometheus recorded them by the generated rules, not only what is probed here.
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<Url>,
+    #[command(flatten)]
+    access: AccessArguments,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -78,6 +87,8 @@ enum ServeError {
     WebConfig(#[from] WebConfigError),
     #[error(transparent)]
     Prober(#[from] ProberError),
+    #[error(transparent)]
+    Prometheus(#[from] prometheus::Error),
     #[error("there is no usual place for the history: say where with `--storage.path DIR`, or `--storage.path none`")]
     NoPlace,
     #[error(transparent)]
@@ -156,10 +167,15 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
     let web = arguments.web_config.as_deref().map(WebConfig::read).transpose()?.unwrap_or_default();
     // One request may wait while another is served; the sender stays here so that the channel never closes.
     let (sender, mut requests) = mpsc::channel::<ReloadRequest>(1);
+    let shown = Shown {
+        prometheus: arguments.prometheus.as_ref().map(|url| arguments.access.client(url)).transpose()?,
+        storage: open_storage(&content.fleet, arguments.storage.as_deref())?,
+    };
     let options = Options {
         listen: arguments.listen.clone(),
         location: arguments.location.clone(),
-        storage: open_storage(&content.fleet, arguments.storage.as_deref())?,
+        board: shown.board(&content),
+        storage: shown.storage.clone(),
         excerpts: arguments.excerpts,
         config: content.text,
         web,
@@ -168,15 +184,17 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
         ..Options::default()
     };
     let mut daemon = Daemon::start(&content.fleet, Prober::system()?, options).await?;
+    // What runs has its own copy; that of a large fleet takes megabytes.
+    drop(content.fleet);
     let signal = loop {
         tokio::select! {
             signal = signals.next() => break signal,
             () = hangups.next() => {
                 // What is wrong is in the log.
-                let _ = reload(&mut daemon, &files).await;
+                let _ = reload(&mut daemon, &files, &shown).await;
             }
             Some(request) = requests.recv() => {
-                let result = reload(&mut daemon, &files).await;
+                let result = reload(&mut daemon, &files, &shown).await;
                 // Whoever asked may have gone away.
                 let _ = request.send(result);
             }
@@ -196,13 +214,13 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
 }
 
 /// Reads the files and runs what they say, or goes on as before and gives back why.
-async fn reload(daemon: &mut Daemon, files: &Files) -> Result<(), String> {
+async fn reload(daemon: &mut Daemon, files: &Files, shown: &Shown) -> Result<(), String> {
     let files = files.clone();
     // Files and their mathematics take long enough to hold up the timers.
     let read = tokio::task::spawn_blocking(move || files.read_again()).await;
     match read.unwrap_or_else(|_| Err("the files could not be read\n".to_owned())) {
         Ok(content) => {
-            let changes = daemon.reload(&content.fleet, None, content.text);
+            let changes = daemon.reload(&content.fleet, shown.board(&content), content.text);
             let (unchanged, changed) = (changes.unchanged, changes.changed);
             tracing::info!(unchanged, changed, added = changes.added, removed = changes.removed, "loaded the files");
             Ok(())

@@ -94,7 +94,7 @@ codes! {
     WithinTooLong = "within-too-long", Error;
     /// A URL that cannot be probed.
     InvalidUrl = "invalid-url", Error;
-    /// A conversation of which a step cannot be done, or an answer that cannot come.
+    /// A conversation of which a step cannot be done.
     InvalidExchange = "invalid-exchange", Error;
     /// A host, or a host with its port, that cannot be probed.
     InvalidTarget = "invalid-target", Error;

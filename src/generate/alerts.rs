@@ -10,7 +10,7 @@ use super::yaml::{Alerting, Group, Rule};
 use crate::names::{Alert, Metric, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, seen_over};
 use crate::promql::quote;
-use crate::slo::window::{Pair, Tier};
+use crate::slo::window::{Pair, RETIRED_AFTER, Tier};
 use crate::slo::{SloPlan, alerting};
 use crate::spec::model::{Resume, Severity, Sli, Slo};
 use crate::units::{Duration, Name};
@@ -191,7 +191,7 @@ fn exhausted(plan: &SloPlan) -> Draft {
 /// A group that was there within a day is gone, or an SLO never had any.
 fn data_missing(plan: &SloPlan) -> Draft {
     let slo = &plan.slo;
-    let seen = seen_over(series(plan, Record::ObservedAt), super::rules::RETIRED_AFTER);
+    let seen = seen_over(series(plan, Record::ObservedAt), RETIRED_AFTER);
     let gone = seen.clone().join(Operator::Unless, fresh(plan));
     let identity = [label::SERVICE.to_owned(), label::SLO.to_owned()];
     let objective: Expr = series(plan, Record::Objective).into();

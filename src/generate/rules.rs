@@ -12,13 +12,10 @@ use super::{alerts, events};
 use crate::names::{Alert, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, sum_by, sum_over};
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
-use crate::slo::window::{SLICE, Tier};
+use crate::slo::window::{RETIRED_AFTER, SLICE, Tier};
 use crate::slo::{SloPlan, alerting};
 use crate::spec::model::{Budgeting, OnUnknown, Resume, Sli};
 use crate::units::{Duration, Name};
-
-/// A group that was not seen for this long leaves every series.
-pub(super) const RETIRED_AFTER: Duration = Duration::from_days(1);
 
 /// The rule file of a service and tier.
 pub(super) fn file(service: &Name, plans: &[&SloPlan], tier: Tier) -> RuleFile {

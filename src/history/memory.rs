@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Event, History, Slice, Slices, SloKey};
+use super::{Event, Group, Groups, History, Slice, SloKey};
 use crate::probe::outcome::Reason;
 use crate::slo::budget;
 use crate::units::Duration;
@@ -67,7 +67,7 @@ impl History for Memory {
         Duration::from_secs(self.step.unsigned_abs())
     }
 
-    fn slices<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Slices<'a> {
+    fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
         let counts = self.lock();
         let inside = (after < until)
             .then(|| counts.get(key))
@@ -75,7 +75,7 @@ impl History for Memory {
             .into_iter()
             .flat_map(|slices| slices.range(after.saturating_add(1)..=until));
         let slices = inside.map(|(end, counts)| counts.slice(*end)).collect();
-        Box::pin(std::future::ready(Ok(slices)))
+        Box::pin(std::future::ready(Ok(vec![Group::whole(slices)])))
     }
 }
 
@@ -101,8 +101,14 @@ mod tests {
         Memory::new(Duration::from_mins(1), Duration::from_mins(retention))
     }
 
+    async fn slices(memory: &Memory, slo: &str, after: i64, until: i64) -> Vec<Slice> {
+        let mut groups = memory.groups(&key(slo), after, until).await.expect("memory always answers");
+        assert_eq!(groups.len(), 1);
+        groups.pop().expect("one group").slices
+    }
+
     async fn all(memory: &Memory, slo: &str) -> Vec<(i64, f64, f64)> {
-        let slices = memory.slices(&key(slo), i64::MIN, i64::MAX).await.expect("memory always answers");
+        let slices = slices(memory, slo, i64::MIN, i64::MAX).await;
         slices.into_iter().map(|slice| (slice.events.end, slice.events.bad, slice.events.total)).collect()
     }
 
@@ -135,7 +141,7 @@ mod tests {
         for minute in 0..4 {
             memory.record(&key("a"), minute * 60, Event::Good);
         }
-        let read = async |after, until| memory.slices(&key("a"), after, until).await.expect("it answers").len();
+        let read = async |after, until| slices(&memory, "a", after, until).await.len();
         assert_eq!(read(60, 180).await, 2);
         assert_eq!(read(59, 179).await, 2);
         assert_eq!(read(180, 180).await, 0);
@@ -148,7 +154,7 @@ mod tests {
         for reason in [Reason::Timeout, Reason::Status, Reason::Timeout] {
             memory.record(&key("a"), 1, Event::Bad(reason));
         }
-        let slices = memory.slices(&key("a"), 0, 61).await.expect("it answers");
+        let slices = slices(&memory, "a", 0, 61).await;
         let failures = &slices.first().expect("one slice").failures;
         assert_eq!(failures, &BTreeMap::from([(Reason::Timeout, 2), (Reason::Status, 1)]));
     }

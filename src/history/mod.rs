@@ -7,6 +7,7 @@
 mod counts;
 mod embedded;
 mod memory;
+mod prometheus;
 mod recording;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::units::{Duration, Name};
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
 pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Storage, SystemClock};
 pub use memory::Memory;
+pub use prometheus::Prometheus;
 pub use recording::Recording;
 
 /// Which SLO: names are unique per service.
@@ -66,6 +68,25 @@ pub struct Slice {
     pub failures: BTreeMap<Reason, u64>,
 }
 
+/// A group of an SLO with a budget of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// The values of the labels that the SLO is split by; none for an SLO that is not split.
+    pub labels: BTreeMap<String, String>,
+    /// Its slices, in order of time.
+    pub slices: Vec<Slice>,
+    /// Whether there was more before, which the history does not keep so long.
+    pub is_cut: bool,
+}
+
+impl Group {
+    /// The one group of an SLO that is not split.
+    #[must_use]
+    pub fn whole(slices: Vec<Slice>) -> Self {
+        Self { labels: BTreeMap::new(), slices, is_cut: false }
+    }
+}
+
 /// Why a history could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
@@ -75,10 +96,31 @@ pub enum HistoryError {
     /// The events of this SLO are counted elsewhere.
     #[error("{0} is no SLO of a probe, so its events are not kept here")]
     NotKept(SloKey),
+    /// It answers with less than it was asked for.
+    #[error("the history is not complete: {0}")]
+    Incomplete(String),
+    /// Prometheus evaluates no rules for this SLO.
+    #[error(
+        "Prometheus does not evaluate the rules of {0}: run `burndown generate`, name the files under `rule_files` and \
+         reload Prometheus"
+    )]
+    RulesNotLoaded(SloKey),
+    /// Two clocks do not agree.
+    #[error("the clock of Prometheus is {}: set both clocks", apart(*seconds))]
+    ClockAhead {
+        /// How far it is ahead of this one; negative if it is behind.
+        seconds: i64,
+    },
 }
 
-/// The slices of one SLO, in order of time, or why there are none.
-pub type Slices<'a> = Pin<Box<dyn Future<Output = Result<Vec<Slice>, HistoryError>> + Send + 'a>>;
+/// How far another clock is from this one.
+fn apart(seconds: i64) -> String {
+    let how = if seconds < 0 { "behind" } else { "ahead of" };
+    format!("{} seconds {how} this one", seconds.unsigned_abs())
+}
+
+/// The groups of one SLO in order of their labels, or why there are none. Groups without slices may be left out.
+pub type Groups<'a> = Pin<Box<dyn Future<Output = Result<Vec<Group>, HistoryError>> + Send + 'a>>;
 
 /// How an embedded history fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,11 +148,11 @@ pub trait Committed: Send + Sync {
 
 /// Where slices are kept.
 pub trait History: Send + Sync {
-    /// The length of every slice of `key`.
+    /// The length of every slice of `key`, at least a second.
     fn slice(&self, key: &SloKey) -> Duration;
 
-    /// The slices of `key` that end in (`after`, `until`], both in seconds of Unix time, in order of time.
+    /// The slices of every group of `key` that end in (`after`, `until`], both in seconds of Unix time.
     ///
     /// The slice that is still being filled ends in the future and is therefore not among those up to now.
-    fn slices<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Slices<'a>;
+    fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a>;
 }

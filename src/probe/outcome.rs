@@ -214,6 +214,8 @@ pub struct Outcome {
     pub phases: Phases,
     /// When the first certificate of the presented chain ends, in seconds of Unix time.
     pub tls_not_after: Option<i64>,
+    /// The hosts that redirects led to, in order; empty for a journey.
+    pub redirects: Vec<String>,
     /// The steps of a journey, in order; empty for every other kind.
     pub steps: Vec<StepOutcome>,
     /// What the target said where it failed an expectation of its body, or a command where it failed, if that was
@@ -230,6 +232,7 @@ impl Outcome {
             duration: Duration::ZERO,
             phases: Phases::default(),
             tls_not_after: None,
+            redirects: Vec::new(),
             steps: Vec::new(),
             excerpt: None,
         }

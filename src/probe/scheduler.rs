@@ -129,8 +129,6 @@ impl Scheduler {
     /// Starts the task of a probe, which waits for the end of the one before it, if there is one.
     fn run(&mut self, key: ProbeKey, probe: &Probe, epoch: Epoch, before: Option<CancellationToken>) {
         let (probe, ended) = (Arc::new(probe.clone()), CancellationToken::new());
-        // The scheduler's own end reaches every task; the end of one task reaches no other.
-        let (stopping, abandoning) = (self.stopping.child_token(), self.abandoning.child_token());
         let retire = CancellationToken::new();
         let task = Task {
             schedule: Schedule::new(&key, probe.interval, epoch),
@@ -140,8 +138,8 @@ impl Scheduler {
             recorder: Arc::clone(&self.recorder),
             uplinks: Arc::clone(&self.uplinks),
             judging: None,
-            stopping,
-            abandoning,
+            stopping: self.stopping.clone(),
+            abandoning: self.abandoning.clone(),
             retire: retire.clone(),
             _ended: ended.clone().drop_guard(),
         };

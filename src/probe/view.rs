@@ -27,6 +27,8 @@ pub struct RunView<'a> {
     pub phases: BTreeMap<&'static str, f64>,
     /// When the earliest certificate of the presented chain expires.
     pub tls_not_after: Option<i64>,
+    /// The hosts that redirects led to, in order.
+    pub redirects: &'a [String],
     /// The steps of a journey, in order.
     pub steps: Vec<StepView<'a>>,
     /// A piece of what a failed body or command said, where somebody asked for it.
@@ -62,6 +64,7 @@ impl<'a> RunView<'a> {
             duration_seconds: seconds(outcome.duration),
             phases: reached(&outcome.phases).map(|(phase, spent)| (phase.as_str(), seconds(spent))).collect(),
             tls_not_after: outcome.tls_not_after,
+            redirects: &outcome.redirects,
             steps: outcome.steps.iter().map(StepView::new).collect(),
             excerpt: outcome.excerpt.as_ref().map(Excerpt::open),
         }

@@ -1,8 +1,10 @@
 //! The shapes of answers, as Prometheus 2.42 and 3 give them. Fields that only one of them has are optional.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The labels of a series.
 pub type Labels = BTreeMap<String, String>;
@@ -36,6 +38,14 @@ pub(super) struct Envelope<T> {
     pub(super) kind: String,
     #[serde(default)]
     pub(super) error: String,
+    #[serde(default)]
+    pub(super) warnings: Vec<String>,
+}
+
+/// What a query over a range gives.
+#[derive(Debug, Deserialize)]
+pub(super) struct MatrixData {
+    pub(super) result: Vec<RawSeries>,
 }
 
 /// What a query gives.
@@ -62,26 +72,50 @@ pub(super) struct SampleStats {
 pub(super) struct RawSeries {
     #[serde(default)]
     pub(super) metric: Labels,
-    pub(super) value: Option<(f64, String)>,
+    pub(super) value: Option<(f64, Number)>,
     #[serde(default)]
-    pub(super) values: Vec<(f64, String)>,
+    pub(super) values: Vec<(f64, Number)>,
+}
+
+/// A value, which is text in JSON, such as `1.5`, `NaN` or `+Inf`. A month of slices has many: none is copied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number(f64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NumberText)
+    }
+}
+
+struct NumberText;
+
+impl Visitor<'_> for NumberText {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number as text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Number, E> {
+        text.parse().map(Number).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+    }
 }
 
 impl RawSeries {
     pub(super) fn sample(self) -> Option<Sample> {
-        let (time, value) = point(&self.value?)?;
+        let (time, value) = point(self.value?);
         Some(Sample { labels: self.metric, time, value })
     }
 
     pub(super) fn series(self) -> Series {
-        Series { points: self.values.iter().filter_map(point).collect(), labels: self.metric }
+        Series { points: self.values.into_iter().map(point).collect(), labels: self.metric }
     }
 }
 
-/// A point whose value is text, such as `1.5`, `NaN` or `+Inf`.
+/// A point in Unix milliseconds.
 #[allow(clippy::cast_possible_truncation)] // Unix milliseconds fit both
-fn point((time, value): &(f64, String)) -> Option<(i64, f64)> {
-    Some(((time * 1000.0).round() as i64, value.parse().ok()?))
+fn point((time, Number(value)): (f64, Number)) -> (i64, f64) {
+    ((time * 1000.0).round() as i64, value)
 }
 
 /// What `/api/v1/status/buildinfo` says.

@@ -67,6 +67,16 @@ pub enum Error {
         /// Where it points.
         to: String,
     },
+    /// It answers that it cannot.
+    #[error("{url} answers with status {status}: {said}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// The status.
+        status: u16,
+        /// The beginning of its words.
+        said: String,
+    },
     /// Something else than a Prometheus answers.
     #[error("{url} is not answered as Prometheus does: {why}")]
     NotPrometheus {
@@ -83,6 +93,9 @@ pub enum Error {
         /// The most that is read.
         limit: usize,
     },
+    /// Prometheus answered with less than it was asked for.
+    #[error("the answer is not complete: {0}")]
+    Incomplete(String),
     /// Prometheus understood and refuses.
     #[error("Prometheus refuses ({kind}): {message}")]
     Refused {
@@ -91,4 +104,12 @@ pub enum Error {
         /// Its words.
         message: String,
     },
+}
+
+impl Error {
+    /// Whether it is the question that a server does not answer, so that it may answer others.
+    #[must_use]
+    pub const fn is_about_the_question(&self) -> bool {
+        matches!(self, Self::NotPrometheus { .. } | Self::Refused { .. } | Self::TooLarge { .. })
+    }
 }

@@ -7,6 +7,7 @@ mod access;
 mod answer;
 mod error;
 mod range;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use access::{Access, Secret};
 pub use answer::{BuildInfo, Labels, LiveRule, RuleGroup, RuntimeInfo, Sample, Series, Target};
 pub use error::Error;
 pub use range::{MAX_POINTS, Range};
+pub use retention::{RETENTION_FLAG, Retention};
 
 /// The most bytes of one answer that are read: 10,000 points of some hundred series.
 const MAX_BYTES: usize = 64 << 20;
@@ -100,8 +102,8 @@ impl Client {
 
     /// A scalar is `[time, "value"]` where a vector would be an array of series.
     fn scalar(&self, result: serde_json::Value) -> Result<Vec<Sample>, Error> {
-        let value =
-            serde_json::from_value::<(f64, String)>(result).map_err(|error| self.odd("api/v1/query", &error))?;
+        let value = serde_json::from_value::<(f64, answer::Number)>(result)
+            .map_err(|error| self.odd("api/v1/query", &error))?;
         let scalar = answer::RawSeries { metric: Labels::new(), value: Some(value), values: Vec::new() };
         Ok(scalar.sample().into_iter().collect())
     }
@@ -129,16 +131,20 @@ impl Client {
     /// The samples that are stored of a selector with a range, such as `up[5m]`, at `time` in Unix milliseconds.
     ///
     /// # Errors
-    /// As [`Client::query`].
+    /// As [`Client::query`], and [`Error::Incomplete`] if the server warns that it does not give all of them.
     pub async fn stored(&self, range_selector: &str, time: i64) -> Result<Vec<Series>, Error> {
-        self.matrix("api/v1/query", &[("query", range_selector.to_owned()), ("time", seconds(time))]).await
+        let form = [("query", range_selector.to_owned()), ("time", seconds(time))];
+        let path = "api/v1/query";
+        let (data, warnings): (answer::MatrixData, _) = self.answered(path, self.form(path, &form)).await?;
+        match warnings.into_iter().next() {
+            Some(warning) => Err(Error::Incomplete(warning)),
+            None => Ok(data.result.into_iter().map(answer::RawSeries::series).collect()),
+        }
     }
 
     async fn matrix(&self, path: &str, form: &[(&str, String)]) -> Result<Vec<Series>, Error> {
-        let data: answer::QueryData = self.post(path, form).await?;
-        let results: Vec<answer::RawSeries> =
-            serde_json::from_value(data.result).map_err(|error| self.odd(path, &error))?;
-        Ok(results.into_iter().map(answer::RawSeries::series).collect())
+        let data: answer::MatrixData = self.post(path, form).await?;
+        Ok(data.result.into_iter().map(answer::RawSeries::series).collect())
     }
 
     /// The values of a label, of the series that `selector` selects or of all.
@@ -167,6 +173,14 @@ impl Client {
         self.get("api/v1/status/runtimeinfo", &[]).await
     }
 
+    /// How long the server keeps samples: what it says as it runs, else its flag.
+    ///
+    /// # Errors
+    /// [`Error`] if it cannot be asked; that it does not say is no error.
+    pub async fn retention(&self) -> Result<Retention, Error> {
+        Retention::of(self).await
+    }
+
     /// The flags with which the server was started.
     ///
     /// # Errors
@@ -193,6 +207,23 @@ impl Client {
         Ok(rules.groups)
     }
 
+    /// A JSON document without the envelope of Prometheus, from a server that is reached in the same way.
+    ///
+    /// # Errors
+    /// [`Error`], [`Error::Status`] among them for every status but 200.
+    pub async fn document<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let response = self.http.get(self.url(path)).send().await.map_err(|error| self.failed(path, error))?;
+        let status = response.status();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(Error::Unauthorized { url: self.url(path).into(), status: status.as_u16() });
+        }
+        let body = self.read(path, response).await?;
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(|error| self.odd(path, &error));
+        }
+        Err(Error::Status { url: self.url(path).into(), status: status.as_u16(), said: shown(&body) })
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
         let mut url = self.url(path);
         if !query.is_empty() {
@@ -203,11 +234,24 @@ impl Client {
 
     /// Queries go as forms: they may be longer than an address.
     async fn post<T: DeserializeOwned>(&self, path: &str, form: &[(&str, String)]) -> Result<T, Error> {
+        self.send(path, self.form(path, form)).await
+    }
+
+    fn form(&self, path: &str, form: &[(&str, String)]) -> reqwest::RequestBuilder {
         let request = self.http.post(self.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.send(path, request.body(encoded(form))).await
+        request.body(encoded(form))
     }
 
     async fn send<T: DeserializeOwned>(&self, path: &str, request: reqwest::RequestBuilder) -> Result<T, Error> {
+        Ok(self.answered(path, request).await?.0)
+    }
+
+    /// The data of an answer, and what the server warns of.
+    async fn answered<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(T, Vec<String>), Error> {
         let response = request.send().await.map_err(|error| self.failed(path, error))?;
         let status = response.status();
         match status {
@@ -226,7 +270,7 @@ impl Client {
             if is_json { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
         })?;
         match envelope.data {
-            Some(data) if envelope.status == "success" => Ok(data),
+            Some(data) if envelope.status == "success" => Ok((data, envelope.warnings)),
             _ if envelope.status == "error" => Err(Error::Refused { kind: envelope.kind, message: envelope.error }),
             _ => Err(self.not_prometheus(path, status, &body)),
         }
@@ -263,9 +307,8 @@ impl Client {
     }
 
     fn not_prometheus(&self, path: &str, status: StatusCode, body: &[u8]) -> Error {
-        let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).collect();
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Error::NotPrometheus { url: self.url(path).into(), why: format!("status {}, `{text}`", status.as_u16()) }
+        let why = format!("status {}, `{}`", status.as_u16(), shown(body));
+        Error::NotPrometheus { url: self.url(path).into(), why }
     }
 }
 
@@ -286,6 +329,12 @@ fn usable(base: &Url) -> Result<Url, Error> {
         return refused("it has a query or fragment");
     }
     Ok(base.clone())
+}
+
+/// The beginning of an answer on one line.
+fn shown(body: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).filter(|c| !c.is_control()).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn encoded(form: &[(&str, String)]) -> String {

@@ -3,6 +3,7 @@
 //! [`Daemon`] is the whole of it. Nothing here probes by itself, reads SLO files or decides exit codes.
 
 mod access;
+mod api;
 pub mod board;
 mod body;
 mod connection;

@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::access::{self, Access};
+use super::api;
 use super::board::{self, Board};
 use super::body::{AnyBody, streamed, whole};
 use super::daemon::ReloadRequest;
@@ -134,6 +135,9 @@ async fn admitted<B: Body>(app: &App, request: &Request<B>) -> Response<AnyBody>
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return not_allowed("GET, HEAD");
     }
+    if let Some((status, text)) = api::answer(app.files().0.as_ref(), path).await {
+        return respond(status, JSON, whole(text));
+    }
     if let Some(answer) = on_board(app, path).await {
         return answer;
     }
@@ -191,7 +195,6 @@ async fn on_board(app: &App, path: &str) -> Option<Response<AnyBody>> {
     let (content_type, text) = match path {
         "/" => (HTML, board.page(now).await.ok()),
         "/board.js" => ("text/javascript; charset=utf-8", Some(board::SCRIPT.to_owned())),
-        "/api/v1/slos" => (JSON, serde_json::to_string(&board.states(now).await).ok()),
         _ => return None,
     };
     Some(made(content_type, text, board::CONTENT_SECURITY_POLICY))

@@ -103,6 +103,8 @@ pub struct Tallies<'a> {
     slice: Duration,
     /// Bad and all events of the slices up to each, beginning with none.
     sums: Vec<(f64, f64)>,
+    /// Whether there were slices before these, which are lost.
+    is_cut: bool,
 }
 
 impl<'a> Tallies<'a> {
@@ -115,16 +117,41 @@ impl<'a> Tallies<'a> {
             sum
         };
         let sums = std::iter::once((0.0, 0.0)).chain(slices.iter().map(add)).collect();
-        Self { slices, slice, sums }
+        Self { slices, slice, sums, is_cut: false }
+    }
+
+    /// The same where there were slices before these, which are lost: the SLO is then older than its first slice, and
+    /// of a window that reaches back further the rest was not observed.
+    #[must_use]
+    pub fn cut(slices: &'a [Slice], slice: Duration) -> Self {
+        Self { is_cut: true, ..Self::new(slices, slice) }
     }
 
     /// What [`tally`] says of the slices that end in (`now` − `window`, `now`].
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // a number of slices
     pub fn tally(&self, window: Duration, now: i64) -> Tally {
         let from = now.saturating_sub(seconds(window));
         let start = self.slices.partition_point(|one| one.end <= from);
         let end = self.slices.partition_point(|one| one.end <= now);
+        self.between(start, end, window, now)
+    }
+
+    /// The tally of the window that ends where each slice ends, in order of time, in one go over the slices.
+    pub fn at_each_end(&self, window: Duration) -> impl Iterator<Item = (i64, Tally)> + '_ {
+        let length = seconds(window);
+        let mut start = 0;
+        self.slices.iter().enumerate().map(move |(at, slice)| {
+            let from = slice.end.saturating_sub(length);
+            while self.slices.get(start).is_some_and(|one| one.end <= from) {
+                start += 1;
+            }
+            (slice.end, self.between(start, at + 1, window, slice.end))
+        })
+    }
+
+    /// The tally of the slices `start`..`end`, which are those of a window that ends at `now`.
+    #[allow(clippy::cast_precision_loss)] // a number of slices
+    fn between(&self, start: usize, end: usize, window: Duration, now: i64) -> Tally {
         let inside = self.slices.get(start..end).unwrap_or_default();
         let (Some(first), Some(last)) = (inside.first(), inside.last()) else { return Tally::default() };
         let sum = |at: usize| self.sums.get(at).copied().unwrap_or_default();
@@ -133,7 +160,10 @@ impl<'a> Tallies<'a> {
             bad: bad - bad_before,
             total: total - total_before,
             observed: inside.len() as f64 * self.slice.as_secs_f64(),
-            expected: expected(first.end, window, self.slice, now),
+            expected: match self.is_cut {
+                true => window.as_secs_f64(),
+                false => expected(first.end, window, self.slice, now),
+            },
             newest: Some(last.end),
         }
     }
@@ -228,6 +258,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_shows_as_coverage() {
+        // Ten days are left of a month.
+        let history = slices((1..=2_880).map(|at| (at * 300, 0.0, 10.0)));
+        let (month, slice, now) = (Duration::from_days(30), Duration::from_mins(5), 2_880 * 300);
+        let coverage = |tallies: Tallies<'_>| spend(1.0, slice, &tallies.tally(month, now), now).coverage;
+        assert_eq!(coverage(Tallies::new(&history, slice)), 1.0);
+        assert!((coverage(Tallies::cut(&history, slice)) - 1.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn a_vanished_target_neither_drains_nor_refills() {
         let history = slices((1..=288).map(|at| (at * 300, if at == 100 { 10.0 } else { 0.0 }, 10.0)));
         let month = Duration::from_days(30);
@@ -253,7 +293,11 @@ mod tests {
             }));
             let (window, minute) = (Duration::from_mins(window), Duration::from_mins(1));
             let now = now * MINUTE / 2;
-            prop_assert_eq!(Tallies::new(&history, minute).tally(window, now), tally(&history, window, minute, now));
+            let tallies = Tallies::new(&history, minute);
+            prop_assert_eq!(tallies.tally(window, now), tally(&history, window, minute, now));
+            let at_ends: Vec<_> = tallies.at_each_end(window).collect();
+            let looked_up: Vec<_> = history.iter().map(|one| (one.end, tallies.tally(window, one.end))).collect();
+            prop_assert_eq!(at_ends, looked_up);
         }
 
         #[test]

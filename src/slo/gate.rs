@@ -73,6 +73,39 @@ pub fn step(before: Option<Held>, remaining: f64, thresholds: &Thresholds) -> He
     Held { latch, trough }
 }
 
+/// What the gate went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Replay {
+    /// The gate in the end; none if the SLO was never known.
+    pub held: Option<Held>,
+    /// While it is closed: since when, in seconds of Unix time.
+    pub closed_since: Option<i64>,
+}
+
+impl Replay {
+    /// The latch in the end.
+    #[must_use]
+    pub fn latch(&self) -> Option<Latch> {
+        self.held.map(|held| held.latch)
+    }
+
+    /// While it is closed: the least that remained since then, in seconds.
+    #[must_use]
+    pub fn trough(&self) -> Option<f64> {
+        self.held.filter(|held| held.latch == Latch::Closed).map(|held| held.trough)
+    }
+}
+
+/// Goes through moments in order of time, in seconds of Unix time, with what remained of a *known* SLO, in seconds.
+#[must_use]
+pub fn replay(known: impl IntoIterator<Item = (i64, f64)>, thresholds: &Thresholds) -> Replay {
+    known.into_iter().fold(Replay::default(), |before, (at, remaining)| {
+        let held = step(before.held, remaining, thresholds);
+        let closed_since = (held.latch == Latch::Closed).then(|| before.closed_since.unwrap_or(at));
+        Replay { held: Some(held), closed_since }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +115,7 @@ mod tests {
     const FROM_TROUGH: Thresholds = Thresholds { resume: Resume::FromTrough, ..AT_LEVEL };
 
     fn replay(remaining: &[f64], thresholds: &Thresholds) -> Option<Held> {
-        remaining.iter().fold(None, |held, seconds| Some(step(held, *seconds, thresholds)))
+        super::replay((0..).zip(remaining.iter().copied()), thresholds).held
     }
 
     fn latch(remaining: &[f64], thresholds: &Thresholds) -> Option<Latch> {
@@ -107,6 +140,19 @@ mod tests {
         assert_eq!(latch(&[100.0, -1800.0, -1000.0], &FROM_TROUGH), Some(Latch::Closed));
         assert_eq!(latch(&[100.0, -1800.0, -1000.0, 0.1], &FROM_TROUGH), Some(Latch::Open));
         assert_eq!(replay(&[100.0, -1800.0, -1000.0], &FROM_TROUGH).map(|held| held.trough), Some(-1800.0));
+    }
+
+    #[test]
+    fn a_closed_gate_knows_since_when_and_how_low_it_was() {
+        let history = [(10, 100.0), (20, -5.0), (30, -20.0), (40, 300.0), (50, 700.0), (60, 0.0), (70, 1.0)];
+        let at = |end: usize| {
+            let replay = super::replay(history.iter().copied().take(end), &AT_LEVEL);
+            (replay.latch(), replay.closed_since, replay.trough())
+        };
+        assert_eq!(at(0), (None, None, None));
+        assert_eq!(at(4), (Some(Latch::Closed), Some(20), Some(-20.0)));
+        assert_eq!(at(5), (Some(Latch::Open), None, None));
+        assert_eq!(at(7), (Some(Latch::Closed), Some(60), Some(0.0)));
     }
 
     proptest! {

@@ -13,6 +13,9 @@ pub const LONGEST_FAST: Duration = Duration::from_hours(6);
 /// exactly one slice apart.
 pub const SLICE: Duration = Duration::from_mins(5);
 
+/// A group that was not seen for this long leaves every series.
+pub const RETIRED_AFTER: Duration = Duration::from_days(1);
+
 /// A short window holds at least this many evaluations, and this many probe runs.
 const SHORTEST: u64 = 3;
 

@@ -332,6 +332,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidSize => "not a size",
         Code::InvalidUrl => "not a URL to probe",
         Code::InvalidPattern => "not a pattern",
+        Code::InvalidExchange => "cannot be said",
         Code::InvalidTarget | Code::InvalidUplink => "not a target",
         Code::InvalidStatus => "not a status",
         Code::InvalidTls => "not the name of a server",

@@ -104,6 +104,18 @@ impl Query {
     /// What it asks from `end` − `range` to `end`, with a point for each two pixels of a small screen.
     #[track_caller]
     pub(super) fn ask(&self, prometheus: &Prometheus, values: &Values<'_>, range: i64, end: i64) -> Vec<Series> {
+        self.ask_with_cost(prometheus, values, range, end).0
+    }
+
+    /// The same, and how many samples Prometheus says that it read.
+    #[track_caller]
+    pub(super) fn ask_with_cost(
+        &self,
+        prometheus: &Prometheus,
+        values: &Values<'_>,
+        range: i64,
+        end: i64,
+    ) -> (Vec<Series>, u64) {
         let least = self.interval.as_ref().map_or(1, |interval| seconds(&replaced(interval, values)));
         let step = (range / 600).max(least);
         let mut values = values.clone();
@@ -114,14 +126,9 @@ impl Query {
             ("__from", ((end - range) * 1000).to_string()),
         ]);
         let expr = replaced(&self.expr, &values);
-        if !self.is_instant {
-            return prometheus.query_range(&expr, (end - range) as f64, end as f64, step as f64);
-        }
-        let series = |sample: crate::support::prometheus::Sample| Series {
-            labels: sample.labels,
-            points: vec![(sample.time, sample.value)],
-        };
-        prometheus.query_at(&expr, end).into_iter().map(series).collect()
+        // An instant query is a range of one point here, so that both have the same answer.
+        let (start, step) = if self.is_instant { (end, 1) } else { (end - range, step) };
+        prometheus.query_range_with_cost(&expr, (start as f64, end as f64, step as f64))
     }
 }
 

@@ -64,6 +64,7 @@ fn outcome(reason: Option<Reason>) -> Outcome {
         phases: Phases::default(),
         tls_not_after: None,
         steps: Vec::new(),
+        redirects: Vec::new(),
         excerpt: None,
     }
 }

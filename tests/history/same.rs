@@ -96,6 +96,7 @@ fn outcome(bad: bool) -> Outcome {
         phases: Phases::default(),
         tls_not_after: None,
         steps: Vec::new(),
+        redirects: Vec::new(),
         excerpt: None,
     }
 }

@@ -11,7 +11,7 @@ struct Layer {
 }
 
 /// Every module of the crate, in the order in which data flows.
-const LAYERS: [Layer; 15] = [
+const LAYERS: [Layer; 16] = [
     Layer { module: "units", may_import: &[], because: "quantities are valid on their own" },
     Layer { module: "names", may_import: &["units"], because: "names do not behave" },
     Layer { module: "diag", may_import: &["units", "names"], because: "a message knows nothing of what found it" },
@@ -57,12 +57,17 @@ const LAYERS: [Layer; 15] = [
     },
     Layer {
         module: "history",
-        may_import: &["units", "names", "diag", "spec", "slo", "probe"],
-        because: "history keeps what probes found and does not know who reads it",
+        may_import: &["units", "names", "diag", "prometheus", "spec", "slo", "probe"],
+        because: "history keeps what probes found, or reads what Prometheus recorded, and does not know who reads it",
+    },
+    Layer {
+        module: "standing",
+        may_import: &["units", "names", "diag", "spec", "slo", "history"],
+        because: "what is so does not depend on who shows it or decides by it",
     },
     Layer {
         module: "serve",
-        may_import: &["units", "names", "diag", "spec", "slo", "probe", "history"],
+        may_import: &["units", "names", "diag", "spec", "slo", "probe", "history", "standing"],
         because: "the server shows probes and history; rules are another branch",
     },
     Layer {
@@ -80,6 +85,7 @@ const LAYERS: [Layer; 15] = [
             "backfill",
             "probe",
             "history",
+            "standing",
             "serve",
         ],
         because: "the command line stands on top",

@@ -117,3 +117,16 @@ async fn an_unprivileged_socket_is_enough() {
         assert!(shown.contains("1 passed"), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn silence_ends_at_the_wall() {
+    const NAME: &str = "silence_ends_at_the_wall";
+    let prepare = "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range && \
+                   echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all";
+    if is_inside(NAME) {
+        let outcome = run_kind(RootCertStore::empty(), "icmp: {host: 127.0.0.1}").await;
+        assert_eq!(complaint("silent", &outcome, "timeout", "not done within 1s, in phase processing"), None);
+    } else if let Some(shown) = inside(NAME, prepare) {
+        assert!(shown.contains("1 passed"), "{shown}");
+    }
+}

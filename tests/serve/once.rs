@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::file;
 use crate::support::burndown::{Finished, command, run};
-use crate::support::target::{Authority, Target, answers};
+use crate::support::target::{Act, Authority, Target, answers, sends};
 
 /// Runs `burndown probe FILE NAME`.
 fn probe(text: &str, name: &str, more: &[&str]) -> Finished {
@@ -92,6 +92,30 @@ async fn a_run_is_shown_phase_by_phase_to_people_and_to_programs() {
         .sum();
     let total = form["duration_seconds"].as_f64().expect("a number");
     assert!(phases > 0.0 && phases <= total + 1e-5, "{form}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_are_shown_in_order() {
+    let last = Target::plain(answers(200, "ok")).await;
+    let to = |target: &Target| {
+        let location = target.url("http", "/secret-path?token=x");
+        format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+    };
+    let middle = Target::plain(vec![Act::ReadHead, sends(&to(&last))]).await;
+    let first = Target::plain(vec![Act::ReadHead, sends(&to(&middle))]).await;
+    let probes = format!(
+        "  - {{name: first, interval: 10s, timeout: 1s, http: {{url: \"{}\", redirects: 5}}}}\n",
+        first.url("http", "/")
+    );
+    let finished = probe(&file(&probes), "first", &[]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let shown: Vec<&str> =
+        finished.stdout.lines().filter_map(|line| line.trim().strip_prefix("redirected to ")).collect();
+    assert_eq!(shown.len(), 2, "{finished:?}");
+    assert!(shown.iter().all(|host| host.contains("127.0.0.1")) && !finished.stdout.contains("token"), "{shown:?}");
+    let form = probe(&file(&probes), "first", &["--output", "json"]).stdout;
+    let form: serde_json::Value = serde_json::from_str(&form).expect("JSON");
+    assert_eq!(form["redirects"].as_array().map(Vec::len), Some(2), "{form}");
 }
 
 #[test]

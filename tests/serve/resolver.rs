@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use burndown::probe::outcome::{Outcome, Phase};
 use burndown::probe::{Prober, Resolver};
+use burndown::spec::model::ProbeKind;
 use rustls::RootCertStore;
 use simple_dns::rdata::{A, AAAA, RData};
 use simple_dns::{Packet, PacketFlag, QTYPE, RCODE, TYPE};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use url::Host;
 
 use super::{complaint, first, run, words};
 use crate::support::servers::{Answers, Came, DnsServer, Server, hang, record, reply};
@@ -269,9 +271,14 @@ async fn five_hundred_lookups_that_hang_leave_the_others_alone() {
     let server = DnsServer::start(answers).await;
     let machine = Machine::new(&format!("nameserver {}\n", bracketed(&server)), &hosts);
     let prober = Arc::new(machine.prober());
+    let port = listener.address.port();
+    let like = first(&format!("  - {{name: first, interval: 9s, timeout: 9s, tcp: {{address: 'a.example:{port}'}}}}"));
     let probe = |name: &str| {
-        let address = format!("{name}:{}", listener.address.port());
-        first(&format!("  - {{name: first, interval: 6s, timeout: 6s, tcp: {{address: \"{address}\"}}}}"))
+        let mut probe = like.clone();
+        if let ProbeKind::Tcp(tcp) = &mut probe.kind {
+            tcp.address.host = Host::Domain(name.to_owned());
+        }
+        probe
     };
     let mut hanging = JoinSet::new();
     for n in 0..500 {
@@ -293,6 +300,6 @@ async fn five_hundred_lookups_that_hang_leave_the_others_alone() {
     assert!(hanging.try_join_next().is_none(), "the hanging ones still hang");
     while let Some(outcome) = hanging.join_next().await {
         let outcome = outcome.expect("ends");
-        assert_eq!(words(&outcome.verdict), ("timeout", "not done within 6s, in phase resolve"));
+        assert_eq!(words(&outcome.verdict), ("timeout", "not done within 9s, in phase resolve"));
     }
 }

@@ -52,6 +52,26 @@ impl<F: Future<Output = std::io::Result<usize>>> NowOrNeverClosed for F {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn time_alone_ends_every_run() {
+    let silent = silent().await;
+    let dns = DnsServer::start(Arc::new(|_: &[u8], _| vec![])).await;
+    let roots = Authority::new().roots();
+    for kind in [
+        format!("tcp: {{address: \"{}\", exchange: [{{expect: a}}]}}", silent.address),
+        format!("tls: {{address: \"{}\"}}", silent.address),
+        format!("dns: {{server: \"{}\", name: a.example}}", dns.address),
+        format!("dns: {{server: \"{}\", transport: tcp, name: a.example}}", silent.address),
+        format!("dns: {{server: \"{}\", transport: tls, name: a.example}}", silent.address),
+        format!("grpc: {{address: \"{}\"}}", silent.address),
+        format!("grpc: {{address: \"{}\", tls: true}}", silent.address),
+    ] {
+        let outcome = run_kind(roots.clone(), &kind).await;
+        assert_eq!(words(&outcome.verdict).0, "timeout", "{kind}: {outcome:?}");
+        assert!((1_000..=1_002).contains(&outcome.duration.as_millis()), "{kind}: {outcome:?}");
+    }
+}
+
 async fn silent() -> Server {
     Server::start(|mut stream| async move { hang(&mut stream).await }).await
 }
@@ -105,6 +125,14 @@ async fn grpc() {
     let silent = silent().await;
     let outcome = run_kind(RootCertStore::empty(), &format!("grpc: {{address: \"{}\"}}", silent.address)).await;
     assert_wall(&outcome, "processing");
+}
+
+#[tokio::test]
+async fn journey() {
+    let _alone = ALONE.lock().await;
+    let outcome = run_kind(RootCertStore::empty(), "journey: {steps: [{name: one, run: [sleep, '9']}]}").await;
+    assert_eq!(words(&outcome.verdict), ("timeout", "step `one`: `sleep` did not end within 1s"));
+    assert!((WALL..WALL + MARGIN).contains(&outcome.duration), "{outcome:?}");
 }
 
 #[tokio::test]

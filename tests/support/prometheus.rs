@@ -152,6 +152,20 @@ impl Prometheus {
         series(&data)
     }
 
+    /// What an expression gives from a start to an end every step, and how many samples Prometheus read for it.
+    #[track_caller]
+    pub(crate) fn query_range_with_cost(
+        &self,
+        expression: &str,
+        (start, end, step): (f64, f64, f64),
+    ) -> (Vec<Series>, u64) {
+        let query = http::encode(expression);
+        let data =
+            self.api(&format!("/api/v1/query_range?query={query}&start={start}&end={end}&step={step}&stats=all"));
+        let samples = &data["stats"]["samples"]["totalQueryableSamples"];
+        (series(&data), samples.as_u64().expect("statistics"))
+    }
+
     /// Every sample that is stored of a selector's series, over the last `range` such as `5m`.
     #[track_caller]
     pub(crate) fn stored(&self, selector: &str, range: &str) -> Vec<Series> {

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -297,19 +296,5 @@ impl Identity {
     /// The chain and its key, as rustls takes them.
     pub(crate) fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key"))
-    }
-
-    /// The chain as a PEM file holds it.
-    pub(crate) fn chain_pem(&self) -> String {
-        let encode = |der: &CertificateDer<'_>| {
-            let text = base64::engine::general_purpose::STANDARD.encode(der);
-            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
-        };
-        self.chain.iter().map(encode).collect()
-    }
-
-    /// The key as a PEM file holds it.
-    pub(crate) fn key_pem(&self) -> String {
-        self.key.serialize_pem()
     }
 }

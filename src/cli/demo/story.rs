@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::probe::outcome::Verdict;
-use crate::serve::board::state::{GateAnswer, SloState, States};
-use crate::serve::board::words;
 use crate::slo::{Plan, budget};
+use crate::standing::model::{GateAnswer, SloState};
+use crate::standing::{Standing, words};
 
 /// The lines before anything happens.
 pub(super) fn beginning(plan: &Plan, board: &[SocketAddr], target: SocketAddr) -> String {
@@ -23,8 +23,8 @@ pub(super) fn beginning(plan: &Plan, board: &[SocketAddr], target: SocketAddr) -
 }
 
 /// The lines at the end.
-pub(super) fn end(states: &States) -> String {
-    states.slos.iter().map(|state| format!("\n{}\n", summary(state))).collect()
+pub(super) fn end(standings: &[Standing]) -> String {
+    standings.iter().map(|standing| format!("\n{}\n", summary(&standing.state))).collect()
 }
 
 fn summary(state: &SloState) -> String {
@@ -81,8 +81,8 @@ impl Story {
     }
 
     /// Somebody looked at the board.
-    pub(super) fn looked(&mut self, states: &States) -> Vec<String> {
-        states.slos.first().map(|state| self.changes(state)).unwrap_or_default()
+    pub(super) fn looked(&mut self, standings: &[Standing]) -> Vec<String> {
+        standings.first().map(|standing| self.changes(&standing.state)).unwrap_or_default()
     }
 
     fn changes(&mut self, state: &SloState) -> Vec<String> {

@@ -42,6 +42,7 @@ pub(super) fn human(probe: &Probe, outcome: &Outcome, started_unix_ms: i64) -> S
     let phases = view::reached(&outcome.phases);
     lines.extend(phases.map(|(phase, spent)| format!("  {:<12}{:>12}", phase.as_str(), took(spent))));
     lines.push(format!("  {:<12}{:>12}   of at most {}", "total", took(outcome.duration), probe.timeout));
+    lines.extend(outcome.redirects.iter().map(|host| format!("  redirected to {host}")));
     if let Some(end) = outcome.tls_not_after {
         lines.push(format!("  certificate valid until {}", certificate(end, started_unix_ms.div_euclid(1_000))));
     }

@@ -6,6 +6,7 @@ use crate::cli::Exit;
 use crate::cli::load::{self, Planned};
 use crate::diag::{Diagnostic, Level, Sources, render};
 use crate::probe::Shard;
+use crate::slo::Plan;
 use crate::spec::model::Fleet;
 
 /// Where the files are and which part of them this instance runs.
@@ -19,6 +20,8 @@ pub(super) struct Files {
 pub(super) struct Content {
     /// What this instance runs.
     pub(super) fleet: Fleet,
+    /// What the SLOs of these files mean, whoever runs their probes.
+    pub(super) plan: Plan,
     /// Their text, for `/config`. Secrets are only named in it.
     pub(super) text: String,
 }
@@ -54,7 +57,7 @@ impl Files {
         if let Some(shard) = self.shard {
             shard.cut(&mut fleet);
         }
-        Content { fleet, text }
+        Content { fleet, plan: planned.plan, text }
     }
 }
 

@@ -22,8 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::counts::Counts;
-use super::{Committed, History, Slices, SloKey};
+use super::{Committed, Counts, Group, Groups, History, SloKey};
 use crate::probe::outcome::Outcome;
 use crate::probe::{ProbeKey, Recorder};
 use crate::spec::model::Fleet;
@@ -106,7 +105,8 @@ impl Storage {
         let _ = self.shared.shown.set(shown);
     }
 
-    /// Serves other files from now on. Probes that are in none of them keep what was counted.
+    /// Serves other files from now on. Probes that are in none of them
+    /// keep what was counted, and go on from there when they come back.
     pub fn serve(&self, fleet: &Fleet) {
         self.shared.lock().serve(fleet);
         self.shared.wake();
@@ -161,7 +161,8 @@ impl History for Storage {
         units::Duration::from_mins(step.unsigned_abs())
     }
 
-    fn slices<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Slices<'a> {
-        Box::pin(Arc::clone(&self.readers).slices(key.clone(), after, until))
+    fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
+        let slices = Arc::clone(&self.readers).slices(key.clone(), after, until);
+        Box::pin(async { Ok(vec![Group::whole(slices.await?)]) })
     }
 }

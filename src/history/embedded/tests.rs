@@ -18,7 +18,7 @@ use super::testing::ManualClock;
 use super::writer::{Shared, Writer};
 use crate::history::{Committed, Counts, Slice, SloKey, StorageState};
 use crate::probe::ProbeKey;
-use crate::probe::outcome::{Outcome, Phases, Reason, SkipReason, StepOutcome, Verdict};
+use crate::probe::outcome::{Outcome, Reason, SkipReason, StepOutcome, Verdict};
 use crate::slo::budget;
 use crate::spec::model::Fleet;
 use crate::units;
@@ -50,7 +50,7 @@ fn probe(name: &str) -> ProbeKey {
 
 fn outcome(verdict: Verdict) -> Outcome {
     let duration = Duration::from_millis(30);
-    Outcome { verdict, duration, phases: Phases::default(), tls_not_after: None, steps: Vec::new(), excerpt: None }
+    Outcome { duration, ..Outcome::of(verdict) }
 }
 
 fn good() -> Outcome {

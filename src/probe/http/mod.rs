@@ -66,7 +66,7 @@ pub(super) async fn visit(reach: &Reach, probe: &HttpProbe, mut visit: Visit<'_>
         Ok(result) => Ok(result.map_err(|fault| trip.place(fault))),
     };
     let outcome = limits.conclude(started, trip.progress, attempt, probe.expect.within);
-    Outcome { excerpt: trip.excerpt, ..outcome }
+    Outcome { excerpt: trip.excerpt, redirects: trip.redirects, ..outcome }
 }
 
 /// How far a run has come. The run itself writes to it and may be dropped at its wall at any moment.
@@ -74,9 +74,8 @@ pub(super) async fn visit(reach: &Reach, probe: &HttpProbe, mut visit: Visit<'_>
 struct Trip {
     progress: Progress,
     waits_for_token: bool,
-    redirects: u8,
-    /// The host that the last redirect led to.
-    host: String,
+    /// The hosts that redirects led to, in order.
+    redirects: Vec<String>,
     /// What the answer says where it failed an expectation of its body.
     excerpt: Option<Excerpt>,
 }
@@ -84,10 +83,10 @@ struct Trip {
 impl Trip {
     /// Where the run is, if that is not where the file says.
     fn there(&self) -> Option<String> {
-        match self.redirects {
-            0 => None,
-            1 => Some(format!("after a redirect to {}", self.host)),
-            count => Some(format!("after {count} redirects, the last to {}", self.host)),
+        match self.redirects.as_slice() {
+            [] => None,
+            [host] => Some(format!("after a redirect to {host}")),
+            [.., host] => Some(format!("after {} redirects, the last to {host}", self.redirects.len())),
         }
     }
 
@@ -105,8 +104,7 @@ async fn attempt(reach: &Reach, probe: &HttpProbe, visit: &mut Visit<'_>, trip: 
     let mut place = Place::first(reach, probe, trip).await?;
     while let Step::Redirect(status, to) = place.visit(reach, probe, visit, trip).await? {
         place.follow(status, to)?;
-        trip.redirects += 1;
-        trip.host = redirect::host(&place.url);
+        trip.redirects.push(redirect::host(&place.url));
     }
     Ok(())
 }
@@ -162,7 +160,7 @@ impl<'a> Place<'a> {
         let route = Route::prepare(reach, wanted).await?;
         let Opened { stream, spoken, form } = route.open(reach, &mut trip.progress).await?;
         let request = self.outgoing.to(&self.url, spoken, form, visit.jar)?;
-        let may_follow = trip.redirects < probe.redirects;
+        let may_follow = trip.redirects.len() < usize::from(probe.redirects);
         exchange(stream, spoken, request, &mut trip.progress, async |answer| {
             visit.jar.take(&self.url, answer.headers());
             if let Some((oauth2, shown)) = self.token.as_ref().filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::state::{Point, SloState};
-use super::words;
+use crate::standing::model::{Burndown, Point};
+use crate::standing::{Standing, words};
 
 /// A chart of less time than this share of the window would be a blip; it starts that early instead.
 const LEAST_SHARE: f64 = 1.0 / 60.0;
@@ -37,22 +37,23 @@ pub(super) struct Chart {
 
 impl Chart {
     /// Draws the burndown of an SLO up to `now`, in seconds of Unix time.
-    pub(super) fn of(state: &SloState, now: i64) -> Self {
-        let points = &state.burndown;
+    pub(super) fn of(standing: &Standing, now: i64) -> Self {
+        let (state, burndown) = (&standing.state, &standing.burndown);
+        let points = &burndown.points;
         let window = state.window.as_secs_f64();
         let age = points.first().map_or(0.0, |first| (now - first.at) as f64);
-        let scale = Scale::of(state, age.clamp(window * LEAST_SHARE, window), now);
-        let resume = state.gate.resume_at_seconds;
+        let scale = Scale::of(burndown, age.clamp(window * LEAST_SHARE, window), now);
+        let resume = burndown.resume_at_seconds;
         let (line, area) = scale.paths(points);
         Self {
             line,
             area,
             zero: scale.y(0.0),
             resume: (resume > 0.0).then(|| (scale.y(resume), words::amount(resume))),
-            full: (scale.y(state.budget.total_seconds), words::amount(state.budget.total_seconds)),
+            full: (scale.y(burndown.total_seconds), words::amount(burndown.total_seconds)),
             newest: points.last().map(|newest| scale.place(newest)),
             since: words::ago(scale.width as i64),
-            alternative: alternative(state, points, scale.width),
+            alternative: alternative(standing, scale.width),
         }
     }
 }
@@ -69,9 +70,9 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(state: &SloState, width: f64, now: i64) -> Self {
-        let lowest = state.burndown.iter().map(|point| point.remaining_seconds).fold(0.0, f64::min);
-        Self { now, width, high: state.budget.total_seconds, low: lowest }
+    fn of(burndown: &Burndown, width: f64, now: i64) -> Self {
+        let lowest = burndown.points.iter().map(|point| point.remaining_seconds).fold(0.0, f64::min);
+        Self { now, width, high: burndown.total_seconds, low: lowest }
     }
 
     fn y(&self, seconds: f64) -> f64 {
@@ -113,8 +114,9 @@ fn rounded(percent: f64) -> f64 {
     (percent * 100.0).round() / 100.0
 }
 
-fn alternative(state: &SloState, points: &[Point], width: f64) -> String {
-    let total = words::amount(state.budget.total_seconds);
+fn alternative(Standing { state, burndown }: &Standing, width: f64) -> String {
+    let points = &burndown.points;
+    let total = words::amount(burndown.total_seconds);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return format!("Error budget of {}: nothing was observed yet, {total} minutes are allowed.", state.slo);
     };

@@ -1,19 +1,17 @@
-//! The board: every SLO as a tile with its budget in minutes, as a page and as JSON.
+//! The board: every SLO as a tile with its budget in minutes.
 //!
-//! It reads the history and the plan and puts [`crate::slo`]'s mathematics to use; it has none of its own. It
-//! must not write a history, run a probe or know how a request reached it.
+//! It shows what [`crate::standing`] says and adds up nothing itself. It must not read a history, run a probe or know
+//! how a request reached it.
 
 mod chart;
 mod page;
-pub mod state;
-pub mod words;
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::history::{History, SloKey};
-use crate::slo::{Plan, SloPlan};
-use state::{SloState, States};
+use tokio::sync::Mutex;
+
+use crate::standing::{Standing, Standings};
+use crate::units::Duration;
 
 /// The script of the page, a file of its own so that the page may forbid every other script.
 pub(super) const SCRIPT: &str = include_str!("board.js");
@@ -22,37 +20,46 @@ pub(super) const SCRIPT: &str = include_str!("board.js");
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-impl fmt::Debug for Board {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board").field("slos", &self.slos.len()).finish_non_exhaustive()
-    }
+/// The longest time for which one look at all SLOs serves everybody who asks.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The board over standings that are read when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Board {
+    standings: Standings,
+    /// The last look at all SLOs, so that many screens cost no more than one.
+    last: Arc<Mutex<Option<Look>>>,
 }
 
-/// The board of a plan over a history.
-#[derive(Clone)]
-pub struct Board {
-    slos: Arc<[SloPlan]>,
-    history: Arc<dyn History>,
-}
+/// All SLOs, and when they were looked at, in seconds of Unix time.
+type Look = (i64, Arc<[Standing]>);
 
 impl Board {
-    /// A board of every SLO of the plan.
+    /// A board of every SLO of `standings`.
     #[must_use]
-    pub fn new(plan: &Plan, history: Arc<dyn History>) -> Self {
-        Self { slos: plan.slos().cloned().collect(), history }
+    pub fn new(standings: Standings) -> Self {
+        Self { standings, last: Arc::default() }
     }
 
-    /// The state of every SLO at `now`, in seconds of Unix time; what needs attention comes first.
-    ///
-    /// More exactly each at the end of its last slice that is complete: one that is still being filled would count as
-    /// time that was not observed.
-    pub async fn states(&self, now: i64) -> States {
-        let mut slos = Vec::with_capacity(self.slos.len());
-        for plan in self.slos.iter() {
-            slos.push(SloState::read(plan, self.history.as_ref(), now).await);
+    /// How its SLOs stand.
+    pub(super) const fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// All SLOs at `now`, in seconds of Unix time, or as they were a moment ago, and when that was.
+    pub(super) async fn all(&self, now: i64) -> (i64, Arc<[Standing]>) {
+        // Whoever comes while somebody looks waits for what is seen.
+        let mut last = self.last.lock().await;
+        // Nothing can change before the next slice is complete.
+        let slice = self.standings.shortest_slice().unwrap_or(LOOK);
+        let fresh = Duration::from_millis(slice.as_millis() / 2).min(LOOK).count_of(Duration::from_secs(1));
+        let fresh = i64::try_from(fresh).unwrap_or_default();
+        if let Some((at, standings)) = last.as_ref().filter(|(at, _)| (*at..at.saturating_add(fresh)).contains(&now)) {
+            return (*at, Arc::clone(standings));
         }
-        slos.sort_by(SloState::by_attention);
-        States { at: now, slos }
+        let standings: Arc<[Standing]> = self.standings.all(now).await.into();
+        *last = Some((now, Arc::clone(&standings)));
+        (now, standings)
     }
 
     /// The page at `now`, in seconds of Unix time.
@@ -60,8 +67,8 @@ impl Board {
     /// # Errors
     /// If the template cannot be rendered, which only a failing formatter could cause.
     pub async fn page(&self, now: i64) -> Result<String, askama::Error> {
-        let slices = self.slos.iter().map(|plan| self.history.slice(&SloKey::of(&plan.slo)));
-        page::render(&self.states(now).await, slices.min().unwrap_or_default())
+        let (at, standings) = self.all(now).await;
+        page::render(&standings, at, self.standings.shortest_slice().unwrap_or_default())
     }
 }
 

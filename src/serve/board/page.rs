@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::chart::Chart;
-use super::state::{AlertState, Data, GateAnswer, SloState, States};
-use super::words;
+use crate::standing::model::{AlertState, Data, GateAnswer, SloState};
+use crate::standing::{Standing, words};
 use crate::units::Duration;
 
 /// The page, `board.html`.
@@ -60,29 +60,29 @@ struct Alert {
     firing: bool,
 }
 
-/// Renders the page; `slice` is how often its numbers can change.
-pub(super) fn render(states: &States, slice: Duration) -> Result<String, askama::Error> {
+/// Renders the page of `now`, in seconds of Unix time; `slice` is how often its numbers can change.
+pub(super) fn render(standings: &[Standing], now: i64, slice: Duration) -> Result<String, askama::Error> {
     let refresh = slice.clamp(Duration::from_secs(1), Duration::from_secs(30));
     let page = Page {
-        summary: summary(&states.slos),
-        moment: words::moment(states.at),
-        date: words::date(states.at),
+        summary: summary(standings),
+        moment: words::moment(now),
+        date: words::date(now),
         refresh: refresh.count_of(Duration::from_secs(1)),
-        tiles: states.slos.iter().map(|state| Tile::of(state, states.at)).collect(),
+        tiles: standings.iter().map(|standing| Tile::of(standing, now)).collect(),
     };
     page.render()
 }
 
 /// How many SLOs there are and what is wrong with them.
-fn summary(slos: &[SloState]) -> String {
+fn summary(standings: &[Standing]) -> String {
     let how_many = |wanted: fn(&SloState) -> bool, words: &str| {
-        let count = slos.iter().filter(|state| wanted(state)).count();
+        let count = standings.iter().filter(|standing| wanted(&standing.state)).count();
         (count > 0).then(|| format!("{count} {words}"))
     };
-    let all = format!("{} SLO{}", slos.len(), if slos.len() == 1 { "" } else { "s" });
+    let all = format!("{} SLO{}", standings.len(), if standings.len() == 1 { "" } else { "s" });
     let notable = [
         how_many(|state| state.gate.state == GateAnswer::Closed, "closed"),
-        how_many(SloState::pages, "alerting"),
+        how_many(SloState::is_firing, "alerting"),
         how_many(|state| state.data != Data::Known, "unknown"),
     ];
     let notable: Vec<String> = notable.into_iter().flatten().collect();
@@ -90,7 +90,8 @@ fn summary(slos: &[SloState]) -> String {
 }
 
 impl Tile {
-    fn of(state: &SloState, now: i64) -> Self {
+    fn of(standing: &Standing, now: i64) -> Self {
+        let state = &standing.state;
         let budget = &state.budget;
         Self {
             service: state.service.clone(),
@@ -105,7 +106,7 @@ impl Tile {
             gate_note: gate_note(state),
             facts: facts(state, now),
             alerts: state.alerts.iter().map(Alert::of).collect(),
-            chart: Chart::of(state, now),
+            chart: Chart::of(standing, now),
         }
     }
 }
@@ -116,7 +117,7 @@ fn mood(state: &SloState) -> &'static str {
     match state.gate.state {
         GateAnswer::Unknown => "unknown",
         GateAnswer::Closed => "spent",
-        GateAnswer::Open if state.pages() || budget.remaining_seconds <= state.gate.resume_at_seconds => "low",
+        GateAnswer::Open if state.is_firing() || budget.remaining_seconds <= state.gate.resume_at_seconds => "low",
         GateAnswer::Open => "good",
     }
 }
@@ -132,15 +133,10 @@ fn gate(answer: GateAnswer) -> (&'static str, &'static str) {
 /// What would change the gate, or why it is unknown.
 fn gate_note(state: &SloState) -> String {
     let gate = &state.gate;
-    match (gate.state, state.data) {
-        (GateAnswer::Open, _) => format!("closes at {} min", words::amount(gate.close_at_seconds)),
-        (GateAnswer::Closed, _) => format!("opens again at {} min", words::amount(gate.resume_at_seconds)),
-        (GateAnswer::Unknown, Data::Known | Data::NoData) => "nothing was observed yet".to_owned(),
-        (GateAnswer::Unknown, Data::Stale) => "the newest data are too old".to_owned(),
-        (GateAnswer::Unknown, Data::Partial) => {
-            format!("only {} % of the time was observed", words::percent(state.budget.coverage * 100.0, 0))
-        }
-        (GateAnswer::Unknown, Data::Unavailable) => "the history cannot be read".to_owned(),
+    match gate.state {
+        GateAnswer::Open => format!("closes at {} min", words::amount(gate.close_at_seconds)),
+        GateAnswer::Closed => format!("opens again at {} min", words::amount(gate.resume_at_seconds)),
+        GateAnswer::Unknown => state.data_note.clone().unwrap_or_default(),
     }
 }
 
@@ -162,7 +158,9 @@ fn facts(state: &SloState, now: i64) -> Vec<Fact> {
         Fact {
             name: "Last failure",
             value: last.map_or_else(nothing, |failure| words::ago(now - failure.at)),
-            note: last.and_then(|failure| failure.reason).map_or_else(String::new, |reason| reason.replace('_', " ")),
+            note: last
+                .and_then(|failure| failure.reason.as_ref())
+                .map_or_else(String::new, |reason| reason.replace('_', " ")),
         },
     ]
 }

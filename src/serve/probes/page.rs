@@ -7,8 +7,8 @@ use askama::Template;
 use super::{Filter, STATES, State, chosen};
 use crate::probe::outcome::StepOutcome;
 use crate::probe::{Excerpt, ProbeKey, view};
-use crate::serve::board::words;
 use crate::serve::runs::{Row, Run, Table};
+use crate::standing::words;
 
 /// How many probes one page shows; a filter finds the others.
 const MOST: usize = 500;
@@ -64,6 +64,7 @@ struct RunRow {
     detail: String,
     took: String,
     phases: Vec<(&'static str, String)>,
+    redirects: Vec<String>,
     certificate: Option<String>,
     steps: Vec<StepRow>,
     excerpt: Option<String>,
@@ -151,6 +152,7 @@ impl RunRow {
             detail: detail.unwrap_or_default().to_owned(),
             took: took(run.outcome.duration),
             phases: view::reached(&run.outcome.phases).map(|(phase, spent)| (phase.as_str(), took(spent))).collect(),
+            redirects: run.outcome.redirects.clone(),
             certificate: run.outcome.tls_not_after.map(words::date),
             steps: run.outcome.steps.iter().map(StepRow::of).collect(),
             excerpt: run.outcome.excerpt.as_ref().map(Excerpt::open),

@@ -126,7 +126,7 @@ fn expected(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Opti
     if let (Some(codes), Some(node)) = (&rcodes, fields.get("answer"))
         && !codes.contains(&Rcode::NoError)
     {
-        let problem = Diagnostic::new(Code::InvalidExchange, "records are expected of an answer that has none");
+        let problem = Diagnostic::new(Code::InvalidExpectation, "records are expected of an answer that has none");
         let problem = problem.at(node.span, "only NOERROR comes with records");
         reader.report(problem.help("remove `answer`, or add `NOERROR` to `rcode`"));
     }

@@ -82,6 +82,10 @@ pub(super) fn exposed(node: &Node, found: &mut Vec<Span>) {
                 let is_secret = is_secret_header(&entry.key) || SECRET_KEYS.contains(&entry.key.as_str());
                 match &entry.value.value {
                     Value::Scalar(_) if is_secret => found.push(entry.value.span),
+                    // Like a URL, an address may be written with a user's password before its host.
+                    Value::Scalar(text) if is_address(&entry.key) && text.contains('@') => {
+                        found.push(entry.value.span);
+                    }
                     Value::List(nodes) if is_secret => {
                         let texts = nodes.iter().filter(|node| matches!(node.value, Value::Scalar(_)));
                         found.extend(texts.map(|node| node.span));
@@ -91,4 +95,9 @@ pub(super) fn exposed(node: &Node, found: &mut Vec<Span>) {
             }
         }
     }
+}
+
+/// Whether a key holds the address of a target.
+fn is_address(key: &str) -> bool {
+    matches!(key, "address" | "server" | "host")
 }

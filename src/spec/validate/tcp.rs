@@ -22,6 +22,8 @@ const MAX_READ: ByteSize = ByteSize::KIB_64;
 struct Before {
     /// How many groups the last pattern has; nothing before the first pattern.
     groups: Option<usize>,
+    /// Whether a pattern could not be read, so that nobody knows what it captures.
+    is_unsure: bool,
     /// The names of all groups so far.
     names: BTreeSet<String>,
     /// Where TLS began.
@@ -81,6 +83,7 @@ fn expected(reader: &mut Reader, fields: &Fields<'_>, node: &Node, before: &mut 
         .get("not")
         .map_or(Some(None), |node| reader.word::<Pattern>(node, "`not`", Code::InvalidPattern).map(Some));
     let lines = fields.get("lines").map_or(Some(true), |node| reader.flag(node, "`lines`"));
+    before.is_unsure |= pattern.is_none();
     let pattern = pattern?;
     before.groups = Some(pattern.groups());
     before.names.extend(pattern.group_names().map(str::to_owned));
@@ -151,6 +154,10 @@ fn split(text: &str, before: &Before) -> Result<Vec<SendPiece>, Complaint> {
 }
 
 fn capture(name: &str, before: &Before) -> Result<Group, Complaint> {
+    if before.is_unsure {
+        // The file is refused for its pattern already, and mending that may mend this too.
+        return Ok(Group::Name(name.to_owned()));
+    }
     let shown = quoted(&format!("${{{name}}}"));
     let Some(groups) = before.groups else {
         let help = "put the `expect` whose match it takes before this step".to_owned();

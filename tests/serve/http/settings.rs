@@ -27,10 +27,10 @@ impl World {
         let stranger = Authority::new().issue("client.test", 2080);
         world.write("ca.pem", &world.own.pem());
         world.write("other-ca.pem", &Authority::new().pem());
-        world.write("client.pem", &client.chain_pem());
-        world.write("client-key.pem", &client.key_pem());
-        world.write("stranger.pem", &stranger.chain_pem());
-        world.write("stranger-key.pem", &stranger.key_pem());
+        world.write("client.pem", client.pem().0);
+        world.write("client-key.pem", &client.pem().1);
+        world.write("stranger.pem", stranger.pem().0);
+        world.write("stranger-key.pem", &stranger.pem().1);
         world.write("garbage.pem", "s3cret");
         world.write("half.pem", "-----BEGIN CERTIFICATE-----\ns3cret\n");
         world
@@ -152,10 +152,10 @@ async fn the_certificate_of_the_target_itself_may_be_given() {
     for (identity, word, part) in [
         (Identity::self_signed("app.test"), "success", ""),
         (Identity::self_signed_authority("app.test", 2080), "success", ""),
-        (Identity::self_signed_authority("app.test", 2020), "tls", "expired"),
+        (Identity::self_signed_authority("app.test", 2020), "tls", "xpired"),
         (Identity::self_signed_authority("other.test", 2080), "tls", "not valid for name"),
     ] {
-        world.write("own.pem", &identity.chain_pem());
+        world.write("own.pem", identity.pem().0);
         let origin = Origin::start(Tls::usual(&identity).speaks(), |_| answer(200, &[], "")).await;
         let outcome = world.run(&origin, "app.test", "tls: {ca_file: $DIR/own.pem}").await;
         complaints.extend(complaint("own.pem", &outcome, word, part));

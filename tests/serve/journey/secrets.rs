@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use tempfile::TempDir;
 
 use super::super::file;
 use super::site::{Site, page};
@@ -139,6 +140,19 @@ async fn probes(site: &Site, directory: &std::path::Path) -> Vec<(String, &'stat
     steps.into_iter().map(|(name, reason, step)| (probe(site, name, &step), reason)).collect()
 }
 
+/// What `burndown probe` says of one run, on both of its outputs.
+fn run_once(directory: &TempDir, name: &str, more: &[&str]) -> String {
+    let mut command = burndown::command(["probe", "shop.yaml", name].iter().chain(more));
+    command.current_dir(directory.path()).env("BURNDOWN_TEST_SECRET", SECRETS[0].1);
+    let output = command.output().expect("burndown runs");
+    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).join("\n")
+}
+
+/// The name of a probe.
+fn name(probe: &str) -> &str {
+    probe.trim_start().trim_start_matches("- name: ").lines().next().expect("a name")
+}
+
 async fn site() -> Site {
     let secret = |name: &str| SECRETS.iter().find(|(known, _)| *known == name).expect("a secret").1;
     let token = serde_json::json!({"token": secret("captured")}).to_string();
@@ -186,7 +200,7 @@ async fn no_surface_shows_a_secret() {
             line.split_once("listening on http://")?.1.split('/').next()?.parse().ok()
         });
         for (probe, reason) in &probes {
-            let name = probe.trim_start().trim_start_matches("- name: ").lines().next().expect("a name");
+            let name = name(probe);
             // Every failure took place, for the reason that it was made for.
             let kind = if *reason == "internal" { "skipped" } else { "failures" };
             let series =
@@ -203,12 +217,17 @@ async fn no_surface_shows_a_secret() {
             ("/metrics", &open[..]),
             ("/", &[]),
             ("/probes", &[]),
-            ("/probes/shop/body", &[]),
+            ("/probes/body", &[]),
+            ("/probes/command", &[]),
             ("/api/v1/probes", &[]),
             ("/api/v1/probes/body/runs", &[]),
+            ("/api/v1/probes/command/runs", &[]),
+            ("/api/v1/probes/path/runs", &[]),
             ("/config", &[]),
+            ("/-/ready", &[]),
         ] {
             let answer = http::get(address, path, headers).expect("answers");
+            assert_eq!(answer.status, 200, "{path}");
             let whole = format!("{:?}\n{}", answer.headers, answer.body);
             assert!(found(&whole).is_empty(), "{path} shows {:?}:\n{whole}", found(&whole));
         }
@@ -216,6 +235,17 @@ async fn no_surface_shows_a_secret() {
         assert!(found(&log).is_empty(), "the {format} log shows {:?}:\n{log}", found(&log));
         assert!(log.contains("step `fails`"), "{log}");
     }
+    for (probe, reason) in &probes {
+        for output in ["human", "json"] {
+            let whole = run_once(&directory, name(probe), &["--output", output, "--log.level", "trace"]);
+            assert!(whole.contains("step `fails`"), "{whole}");
+            // Whoever runs a probe by hand sees what a body said that was not as expected.
+            let shown = if *reason == "body" { &["captured"][..] } else { &[] };
+            assert_eq!(found(&whole), shown, "probe {}:\n{whole}", name(probe));
+        }
+    }
+    let whole = run_once(&directory, "command", &["--show-output"]);
+    assert_eq!(found(&whole), ["captured", "output"], "{whole}");
     // The target did get what nobody else must see.
     let requests = site.requests().join("\n");
     assert_eq!(found(&requests), ["environment", "file", "captured", "cookie"]);

@@ -1,0 +1,35 @@
+//! Where the board and the API of a service have their numbers from.
+
+use std::sync::Arc;
+
+use super::files::Content;
+use crate::history::{History, Prometheus, Storage};
+use crate::prometheus::Client;
+use crate::serve::board::Board;
+use crate::slo::Plan;
+use crate::standing::Standings;
+
+/// A Prometheus, which counts SLOs of every kind, or else this service's own history, which counts its probes.
+pub(super) struct Shown {
+    pub(super) prometheus: Option<Client>,
+    pub(super) storage: Option<Arc<Storage>>,
+}
+
+impl Shown {
+    /// The board of what the files say, where there is a history.
+    pub(super) fn board(&self, content: &Content) -> Option<Board> {
+        match (&self.prometheus, &self.storage) {
+            (Some(client), _) => {
+                let history: Arc<dyn History> = Arc::new(Prometheus::new(client.clone(), &content.plan));
+                Some(Board::new(Standings::new(&content.plan, history)))
+            }
+            (None, Some(storage)) => {
+                // What other shards run is not counted here.
+                let (plan, _) = Plan::of(&content.fleet);
+                let history: Arc<dyn History> = Arc::clone(storage) as Arc<dyn History>;
+                Some(Board::new(Standings::new(&plan, history)))
+            }
+            (None, None) => None,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The options that say which running `burndown serve` is asked, and how to get in.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::prometheus::secret;
+use crate::prometheus::{Access, Client, Error};
+use crate::units::Duration;
+
+/// How to get in.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Access to the server")]
+pub(super) struct ServerArguments {
+    /// User of the server's web configuration.
+    #[arg(long = "server.username", value_name = "NAME", requires = "server_password")]
+    username: Option<String>,
+    /// File that holds the user's password.
+    #[arg(
+        long = "server.password-file",
+        value_name = "FILE",
+        group = "server_password",
+        id = "server_password_file",
+        requires = "username"
+    )]
+    password_file: Option<PathBuf>,
+    /// Environment variable that holds the user's password.
+    #[arg(
+        long = "server.password-env",
+        value_name = "NAME",
+        group = "server_password",
+        id = "server_password_env",
+        requires = "username"
+    )]
+    password_env: Option<String>,
+    /// PEM file with the certificates to trust, instead of those of the system.
+    #[arg(long = "server.ca-file", value_name = "FILE", id = "server_ca_file")]
+    ca_file: Option<PathBuf>,
+    /// How long one question may take.
+    #[arg(long = "server.timeout", value_name = "DURATION", default_value = "10s", id = "server_timeout")]
+    timeout: Duration,
+}
+
+impl ServerArguments {
+    /// A client for the server at `url`.
+    ///
+    /// # Errors
+    /// [`Error`] if a secret or certificate cannot be read, or the address is none.
+    pub(super) fn client(&self, url: &Url) -> Result<Client, Error> {
+        let mut access = Access::default();
+        let password = secret(self.password_file.as_ref(), self.password_env.as_ref())?;
+        if let (Some(username), Some(password)) = (&self.username, &password) {
+            access = access.basic(username, password)?;
+        }
+        if let Some(path) = &self.ca_file {
+            access = access.trusting(path)?;
+        }
+        Client::new(url, &access, self.timeout.to_std())
+    }
+}

@@ -1,0 +1,128 @@
+//! How SLOs stand as a table for a terminal.
+
+use crate::standing::model::{Data, GateAnswer, SloState, Slos};
+use crate::standing::words;
+
+/// The heads of the columns.
+const HEADS: [&str; 7] = ["SLO", "MINUTES LEFT", "BUDGET", "SLI", "BURN RATE", "GATE", "LAST FAILURE"];
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// A line of the table.
+struct Row {
+    cells: [String; HEADS.len()],
+    colour: Colour,
+    /// What stands below it.
+    note: Option<String>,
+}
+
+/// A colour of the terminal's own palette, so that it suits light and dark ones.
+#[derive(Clone, Copy)]
+enum Colour {
+    Red,
+    Yellow,
+    Plain,
+    Faint,
+}
+
+impl Colour {
+    /// ECMA-48, select graphic rendition.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Red => "31",
+            Self::Yellow => "33",
+            Self::Plain => "0",
+            Self::Faint => "2",
+        }
+    }
+
+    fn paint(self, text: &str, colours: bool) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            _ if !colours => text.to_owned(),
+            _ => format!("\u{1b}[{}m{text}\u{1b}[0m", self.code()),
+        }
+    }
+}
+
+/// The table, with colours if there are to be some. Every colour goes with words.
+pub(super) fn of(slos: &Slos, colours: bool) -> String {
+    let rows: Vec<Row> = slos.slos.iter().map(|state| row(state, slos.at)).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.cells.get(column)).map(String::as_str);
+        cells.chain(HEADS.get(column).copied()).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..HEADS.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+    };
+    let mut text = Colour::Faint.paint(&line(&HEADS.map(str::to_owned)), colours) + "\n";
+    for row in &rows {
+        text.push_str(&row.colour.paint(&line(&row.cells), colours));
+        text.push('\n');
+        if let Some(note) = &row.note {
+            text.push_str(&Colour::Faint.paint(&format!("{GAP}{note}"), colours));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn row(state: &SloState, now: i64) -> Row {
+    let nothing = || "\u{2013}".to_owned();
+    let budget = &state.budget;
+    let name = format!("{}/{}{}", state.service, state.slo, group(state));
+    let left = format!("{} of {}", words::minutes(budget.remaining_seconds), words::amount(budget.total_seconds));
+    let failure = state.last_failure.as_ref().map_or_else(nothing, |failure| {
+        let reason = failure.reason.as_ref().map(|reason| format!(" ({})", reason.replace('_', " ")));
+        format!("{}{}", words::ago(now.saturating_sub(failure.at)), reason.unwrap_or_default())
+    });
+    Row {
+        cells: [
+            clean(&name),
+            left,
+            format!("{} %", words::percent(budget.remaining_percent, 0)),
+            state.sli.map_or_else(nothing, |sli| format!("{} %", words::percent(sli, 3))),
+            state.burn_rate.map_or_else(nothing, |rate| format!("{} \u{d7}", words::rate(rate))),
+            gate(state),
+            clean(&failure),
+        ],
+        colour: colour(state),
+        note: state.data_note.as_ref().filter(|_| state.data != Data::Known).map(|note| clean(note)),
+    }
+}
+
+/// The labels of the group that decides.
+fn group(state: &SloState) -> String {
+    let labels: Vec<String> = state.group.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) }
+}
+
+fn gate(state: &SloState) -> String {
+    let answer = match state.gate.state {
+        GateAnswer::Closed => "closed",
+        GateAnswer::Unknown => "unknown",
+        GateAnswer::Open => "open",
+    };
+    let firing =
+        state.alerts.iter().find(|alert| alert.firing).map(|alert| format!(", {} fires", clean(&alert.severity)));
+    let dry_run = if state.gate.dry_run { " (dry run)" } else { "" };
+    format!("{answer}{dry_run}{}", firing.unwrap_or_default())
+}
+
+fn colour(state: &SloState) -> Colour {
+    match state.gate.state {
+        GateAnswer::Closed => Colour::Red,
+        GateAnswer::Unknown => Colour::Yellow,
+        GateAnswer::Open if state.is_firing() => Colour::Red,
+        GateAnswer::Open if state.budget.remaining_seconds <= state.gate.resume_at_seconds => Colour::Yellow,
+        GateAnswer::Open => Colour::Plain,
+    }
+}
+
+/// Text from elsewhere without what a terminal would obey.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}

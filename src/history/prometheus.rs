@@ -1,0 +1,292 @@
+//! The history that a Prometheus recorded by the generated rules: slices of SLOs of every kind, group by group.
+//!
+//! A slice is read as it was recorded, at its own time, so that what is added up of it is what the rules add up. Memory
+//! is bounded by what one answer may hold and by the number of groups. Nothing is kept here but what the server says of
+//! itself, and nothing is evaluated but what is stored.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::{Group, Groups, History, HistoryError, Slice, SloKey};
+use crate::names::{Record, label};
+use crate::prometheus::{Client, Error, Labels, Retention, Series};
+use crate::slo::window::{SLICE, Tier};
+use crate::slo::{Plan, SloPlan, budget};
+use crate::spec::model::Sli;
+use crate::units::Duration;
+
+/// One answer holds at most this many samples of a series.
+const SAMPLES: u64 = 2_880;
+
+/// An SLO with more groups than this is not read: no board could show them.
+const MOST_GROUPS: usize = 1_000;
+
+/// How far apart two clocks may be, in seconds.
+const CLOCKS_APART: i64 = 60;
+
+/// How long is believed what the server said of itself.
+const BELIEVED: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Whoever asks about now asks about a time at most this far from it, in seconds.
+const NOW: i64 = 300;
+
+/// The history in a Prometheus.
+#[derive(Debug)]
+pub struct Prometheus {
+    client: Client,
+    slos: BTreeMap<SloKey, Source>,
+    server: Mutex<Option<(Instant, Server)>>,
+}
+
+/// Where the slices of an SLO are.
+#[derive(Clone, Debug)]
+struct Source {
+    slice: Duration,
+    bad: Record,
+    total: Record,
+    /// The series that has a sample for each observed slice.
+    observed: Record,
+    /// What bad and total are multiplied by.
+    weight: f64,
+    by: Vec<String>,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Copy, Debug)]
+struct Server {
+    /// Its clock minus this one, in seconds.
+    ahead: i64,
+    /// How long it keeps samples, in seconds, if it says so.
+    keeps: Option<i64>,
+}
+
+impl Prometheus {
+    /// The history of every SLO of a plan whose rules that Prometheus evaluates.
+    #[must_use]
+    pub fn new(client: Client, plan: &Plan) -> Self {
+        let slos = plan.slos().map(|plan| (SloKey::of(&plan.slo), Source::of(plan))).collect();
+        Self { client, slos, server: Mutex::default() }
+    }
+
+    async fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Group>, HistoryError> {
+        let source = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
+        let server = self.server().await.map_err(unavailable)?;
+        check_clock(server, until)?;
+        let mut groups: BTreeMap<Labels, Parts> = BTreeMap::new();
+        for (from, to) in source.chunks(after, until) {
+            let selector = source.selector(key, to.saturating_sub(from));
+            for series in self.client.stored(&selector, to.saturating_mul(1_000)).await.map_err(unavailable)? {
+                let parts = groups.entry(source.group(&series.labels)).or_default();
+                parts.add(source, series);
+            }
+            if groups.len() > MOST_GROUPS {
+                return Err(HistoryError::Unavailable(format!("{key} has more than {MOST_GROUPS} groups")));
+            }
+        }
+        if groups.is_empty() && !self.is_evaluated(key, until).await? {
+            return Err(HistoryError::RulesNotLoaded(key.clone()));
+        }
+        // What is gone began before; a block or two may be left over.
+        let lost = server.keeps.map(|keeps| until.saturating_sub(keeps.saturating_sub(keeps / 10)));
+        let group = |(labels, parts): (Labels, Parts)| {
+            let slices = parts.slices(source);
+            let first = slices.first().map(|slice| slice.events.end);
+            Group { labels, is_cut: first.zip(lost).is_some_and(|(first, lost)| first < lost), slices }
+        };
+        Ok(groups.into_iter().map(group).collect())
+    }
+
+    /// Whether the rules of an SLO are evaluated, though they have nothing to record yet.
+    async fn is_evaluated(&self, key: &SloKey, at: i64) -> Result<bool, HistoryError> {
+        let constant = format!("{}{{{}}}", Record::Objective.name(), identity(key));
+        let found = self.client.query(&constant, Some(at.saturating_mul(1_000))).await.map_err(unavailable)?;
+        Ok(!found.is_empty())
+    }
+
+    /// What the server says of itself, now or a moment ago.
+    async fn server(&self) -> Result<Server, Error> {
+        let known = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, server)) = known.filter(|(since, _)| since.elapsed() < BELIEVED) {
+            return Ok(server);
+        }
+        let time = self.client.query("time()", None).await?.first().map(|sample| sample.value);
+        #[allow(clippy::cast_possible_truncation)] // Unix seconds
+        let ahead = time.map_or(0, |time| time.round() as i64 - now());
+        let keeps = match self.client.retention().await? {
+            Retention::For(time) => Some(seconds(time)),
+            Retention::Forever | Retention::Unknown(_) => None,
+        };
+        let server = Server { ahead, keeps };
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), server));
+        Ok(server)
+    }
+}
+
+impl History for Prometheus {
+    fn slice(&self, key: &SloKey) -> Duration {
+        self.slos.get(key).map_or(SLICE, |source| source.slice)
+    }
+
+    fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
+        Box::pin(self.read(key, after, until))
+    }
+}
+
+impl Source {
+    fn of(plan: &SloPlan) -> Self {
+        let tier = plan.budget_tier();
+        let slice = plan.interval(tier);
+        let is_query = matches!(plan.slo.sli, Sli::Query { .. });
+        let (bad, total) = match tier {
+            Tier::Fast if !is_query => (Record::BadIncrease, Record::TotalIncrease),
+            _ => (Record::BadIncrease5m, Record::TotalIncrease5m),
+        };
+        let observed = match plan.slo.sli {
+            Sli::Probe { .. } | Sli::Latency { .. } => Record::ObservedAt,
+            // What was counted was observed.
+            _ => total,
+        };
+        // Five minutes of a query are recorded anew at every evaluation.
+        let weight = if is_query { slice.as_secs_f64() / SLICE.as_secs_f64() } else { 1.0 };
+        let by = plan.slo.sli.by().iter().map(ToString::to_string).collect();
+        Self { slice, bad, total, observed, weight, by }
+    }
+
+    /// The stretches of time that one answer each may hold, as (after, until], oldest first.
+    fn chunks(&self, after: i64, until: i64) -> impl Iterator<Item = (i64, i64)> {
+        let length = seconds(self.slice.times(SAMPLES)).max(1);
+        let count = until.saturating_sub(after).max(0);
+        let chunks = count.div_euclid(length) + i64::from(count % length > 0);
+        (0..chunks).map(move |chunk| {
+            let from = after.saturating_add(chunk * length);
+            (from, from.saturating_add(length).min(until))
+        })
+    }
+
+    /// Every sample of the last `length` seconds, without one on the left edge, which Prometheus 2 would include.
+    fn selector(&self, key: &SloKey, length: i64) -> String {
+        let mut names = vec![self.bad.name(), self.total.name(), self.observed.name()];
+        names.sort_unstable();
+        names.dedup();
+        let range = Duration::from_secs(length.unsigned_abs()).minus(Duration::from_millis(1));
+        format!("{{__name__=~\"{}\",{}}}[{range}]", names.join("|"), identity(key))
+    }
+
+    /// The labels of the group that a series belongs to.
+    fn group(&self, labels: &Labels) -> Labels {
+        let own = |name: &String| Some((name.clone(), labels.get(name)?.clone()));
+        self.by.iter().filter_map(own).collect()
+    }
+}
+
+/// The samples of a group by the end of their slice.
+#[derive(Default)]
+struct Parts {
+    bad: BTreeMap<i64, f64>,
+    total: BTreeMap<i64, f64>,
+    observed: Vec<i64>,
+}
+
+impl Parts {
+    fn add(&mut self, source: &Source, series: Series) {
+        let name = series.labels.get("__name__").map(String::as_str).unwrap_or_default();
+        let points = || series.points.iter().map(|(at, value)| (end(*at), *value));
+        // Staleness and replicas: a value that is no number says nothing, and one sample of a slice is enough.
+        let numbers = || points().filter(|(_, value)| value.is_finite());
+        if name == source.bad.name() {
+            self.bad.extend(numbers());
+        }
+        if name == source.total.name() {
+            self.total.extend(numbers());
+        }
+        if name == source.observed.name() {
+            self.observed.extend(points().map(|(at, _)| at));
+        }
+    }
+
+    /// The slices that were observed, in order of time.
+    fn slices(mut self, source: &Source) -> Vec<Slice> {
+        self.observed.sort_unstable();
+        self.observed.dedup();
+        let of = |counts: &BTreeMap<i64, f64>, end: i64| counts.get(&end).copied().unwrap_or_default() * source.weight;
+        let slice = |end: i64| {
+            let events = budget::Slice { end, bad: of(&self.bad, end), total: of(&self.total, end) };
+            Slice { events, failures: BTreeMap::new() }
+        };
+        self.observed.iter().map(|end| slice(*end)).collect()
+    }
+}
+
+/// The end of the slice that was recorded at a time in Unix milliseconds, in seconds.
+const fn end(millis: i64) -> i64 {
+    // Up, so that what was recorded after a second is after it here too.
+    millis.saturating_add(999).div_euclid(1_000)
+}
+
+/// The matchers of what is recorded for one SLO. Names are safe in quotes.
+fn identity(key: &SloKey) -> String {
+    format!("{}=\"{}\",{}=\"{}\"", label::SERVICE, key.service, label::SLO, key.slo)
+}
+
+/// Whoever asks about now must mean the same by it as the server.
+fn check_clock(server: Server, until: i64) -> Result<(), HistoryError> {
+    let is_now = until.saturating_sub(now()).saturating_abs() <= NOW;
+    if is_now && server.ahead.saturating_abs() > CLOCKS_APART {
+        return Err(HistoryError::ClockAhead { seconds: server.ahead });
+    }
+    Ok(())
+}
+
+fn unavailable(error: Error) -> HistoryError {
+    match error {
+        Error::Incomplete(why) => HistoryError::Incomplete(why),
+        error => HistoryError::Unavailable(error.to_string()),
+    }
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.count_of(Duration::from_secs(1))).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Source = Source {
+        slice: Duration::from_mins(1),
+        bad: Record::BadIncrease,
+        total: Record::TotalIncrease,
+        observed: Record::ObservedAt,
+        weight: 1.0,
+        by: Vec::new(),
+    };
+
+    proptest! {
+        #[test]
+        fn chunks_hold_every_second_once(after in 0..2_000_000_000i64, length in -10..20_000_000i64) {
+            let chunks: Vec<_> = MINUTE.chunks(after, after + length).collect();
+            prop_assert_eq!(chunks.iter().map(|(from, to)| to - from).sum::<i64>(), length.max(0));
+            prop_assert!(chunks.iter().all(|(from, to)| from < to && to - from <= 2_880 * 60));
+            prop_assert!(chunks.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        }
+    }
+
+    #[test]
+    fn a_slice_ends_in_the_second_in_which_it_was_recorded() {
+        assert_eq!([end(1_000), end(1_001), end(1_999), end(2_000)], [1, 2, 2, 2]);
+    }
+
+    #[test]
+    fn clocks_apart_are_told_only_to_those_who_ask_about_now() {
+        let server = Server { ahead: -61, keeps: None };
+        assert_eq!(check_clock(server, now()), Err(HistoryError::ClockAhead { seconds: -61 }));
+        assert_eq!(check_clock(server, now() - 3_600), Ok(()));
+        assert_eq!(check_clock(Server { ahead: 60, keeps: None }, now()), Ok(()));
+    }
+}

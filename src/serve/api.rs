@@ -1,0 +1,123 @@
+//! The JSON API below `/api/v1/`: what is asked for by which path, and the document that describes it.
+//!
+//! Every answer is a type of [`crate::standing::model`], so that whoever asks reads what was written here. Nothing is
+//! added up in this file.
+
+use http::StatusCode;
+use schemars::JsonSchema;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::board::Board;
+use crate::standing::model::{Burndown, Days, Outages, Problem, SloDetail, Slos};
+
+/// Where the API is.
+const ROOT: &str = "/api/v1/";
+
+/// What can be asked for below an SLO: the last part of its path, and what it is.
+const PARTS: [(&str, &str); 3] = [
+    ("burndown", "The remaining budget over the window, of the group that decides"),
+    ("outages", "When users were let down in the window, and what that spent"),
+    ("days", "The SLI day by day"),
+];
+
+/// The status and text of the answer to a path; none if the path is none of these.
+pub(super) async fn answer(board: Option<&Board>, path: &str) -> Option<(StatusCode, String)> {
+    let parts: Vec<&str> = path.strip_prefix(ROOT)?.split('/').collect();
+    match parts.as_slice() {
+        ["openapi.json"] => Some((StatusCode::OK, document().to_string())),
+        ["slos", of @ ..] => Some(match board {
+            Some(board) => of_board(board, of, jiff::Timestamp::now().as_second()).await,
+            None => problem(StatusCode::SERVICE_UNAVAILABLE, "no_history", "This server keeps and reads no history."),
+        }),
+        _ => None,
+    }
+}
+
+async fn of_board(board: &Board, of: &[&str], now: i64) -> (StatusCode, String) {
+    match of {
+        [] => {
+            let (at, standings) = board.all(now).await;
+            written(&Slos { at, slos: standings.iter().map(|standing| standing.state.clone()).collect() })
+        }
+        [service, slo] => of_slo(board, service, slo, "", now).await,
+        [service, slo, part] => of_slo(board, service, slo, part, now).await,
+        _ => problem(StatusCode::NOT_FOUND, "not_found", "There is nothing under this path; see openapi.json."),
+    }
+}
+
+async fn of_slo(board: &Board, service: &str, slo: &str, part: &str, now: i64) -> (StatusCode, String) {
+    if !part.is_empty() && PARTS.iter().all(|(name, _)| *name != part) {
+        return problem(StatusCode::NOT_FOUND, "not_found", "An SLO has burndown, outages and days.");
+    }
+    let Some(full) = board.standings().one(service, slo, now).await else {
+        return problem(StatusCode::NOT_FOUND, "unknown_slo", "No file of this server has such an SLO.");
+    };
+    match part {
+        "burndown" => written(&full.burndown),
+        "outages" => written(&full.outages),
+        "days" => written(&full.days),
+        _ => written(&full.detail),
+    }
+}
+
+fn written<T: Serialize>(answer: &T) -> (StatusCode, String) {
+    match serde_json::to_string(answer) {
+        Ok(text) => (StatusCode::OK, text),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer cannot be written."),
+    }
+}
+
+fn problem(status: StatusCode, code: &str, message: &str) -> (StatusCode, String) {
+    (status, json!(Problem { code: code.to_owned(), message: message.to_owned() }).to_string())
+}
+
+/// The OpenAPI 3.1 document of everything above.
+pub(super) fn document() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        "/components/schemas".clone_into(&mut settings.definitions_path.to_mut());
+    });
+    let mut schemas = settings.into_generator();
+    let slo = format!("{ROOT}slos/{{service}}/{{slo}}");
+    let mut paths = Map::new();
+    paths.insert(format!("{ROOT}slos"), get::<Slos>(&mut schemas, "Every SLO; what needs attention comes first", &[]));
+    let names = ["service", "slo"];
+    paths.insert(slo.clone(), get::<SloDetail>(&mut schemas, "One SLO with each of its groups", &names));
+    for (part, summary) in PARTS {
+        let operation = match part {
+            "burndown" => get::<Burndown>(&mut schemas, summary, &names),
+            "outages" => get::<Outages>(&mut schemas, summary, &names),
+            _ => get::<Days>(&mut schemas, summary, &names),
+        };
+        paths.insert(format!("{slo}/{part}"), operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "burndown",
+            "description": "How SLOs stand: budgets, gates, alerts, outages. Times are seconds of Unix time.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": schemas.take_definitions(true)},
+    })
+}
+
+/// A path that answers GET with a `T`.
+fn get<T: JsonSchema>(schemas: &mut SchemaGenerator, summary: &str, names: &[&str]) -> Value {
+    let content = |schema: Value| json!({"application/json": {"schema": schema}});
+    let parameter = |name: &&str| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}});
+    let answer = schemas.subschema_for::<T>().to_value();
+    let problem = schemas.subschema_for::<Problem>().to_value();
+    let mut responses = Map::new();
+    responses.insert("200".to_owned(), json!({"description": "The answer", "content": content(answer)}));
+    responses.insert("503".to_owned(), json!({"description": "No history", "content": content(problem.clone())}));
+    if !names.is_empty() {
+        responses.insert("404".to_owned(), json!({"description": "No such SLO", "content": content(problem)}));
+    }
+    let parameters: Vec<Value> = names.iter().map(parameter).collect();
+    json!({"get": {"summary": summary, "parameters": parameters, "responses": responses}})
+}

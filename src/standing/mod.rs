@@ -1,0 +1,155 @@
+//! The standing of SLOs: what a plan and a history make of each at one moment, for whoever shows or judges it.
+//!
+//! Server, status, gate and report all read it here, so that they say the same at the same moment. The mathematics is
+//! that of [`crate::slo`]; this room puts it over slices, group by group, and lets the worst group decide. It must not
+//! keep anything, know of servers or terminals, or decide whether a deployment goes on beyond the gate of each SLO.
+
+mod day;
+pub mod model;
+mod outage;
+mod state;
+mod sums;
+pub mod words;
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::history::{Group, History, HistoryError, SloKey};
+use crate::slo::{Plan, SloPlan};
+use crate::units::Duration;
+
+use model::{Burndown, Data, Days, Outages, SloDetail, SloState, Slos};
+use state::Looked;
+
+/// Slices shorter than this are not read for days, only for windows: nobody needs a month of seconds.
+const SHORTEST_OF_DAYS: Duration = Duration::from_mins(1);
+
+/// How many SLOs are read at once.
+const AT_ONCE: usize = 4;
+
+/// The SLOs of a plan over a history.
+#[derive(Clone)]
+pub struct Standings {
+    slos: Arc<[SloPlan]>,
+    history: Arc<dyn History>,
+}
+
+impl fmt::Debug for Standings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Standings").field("slos", &self.slos.len()).finish_non_exhaustive()
+    }
+}
+
+/// One SLO at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Its numbers.
+    pub state: SloState,
+    /// Its remaining budget over the window.
+    pub burndown: Burndown,
+}
+
+/// One SLO at one moment, with all there is to say about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Full {
+    /// Its numbers and those of its groups.
+    pub detail: SloDetail,
+    /// Its remaining budget over the window.
+    pub burndown: Burndown,
+    /// When users were let down.
+    pub outages: Outages,
+    /// The SLI day by day.
+    pub days: Days,
+}
+
+impl Standings {
+    /// Every SLO of the plan over a history.
+    #[must_use]
+    pub fn new(plan: &Plan, history: Arc<dyn History>) -> Self {
+        Self { slos: plan.slos().cloned().collect(), history }
+    }
+
+    /// The plans of the SLOs, in order of service and name.
+    #[must_use]
+    pub fn plans(&self) -> &[SloPlan] {
+        &self.slos
+    }
+
+    /// The shortest slice of all SLOs: how often something can change.
+    #[must_use]
+    pub fn shortest_slice(&self) -> Option<Duration> {
+        self.slos.iter().map(|plan| self.history.slice(&SloKey::of(&plan.slo))).min()
+    }
+
+    /// Every SLO at `now`, in seconds of Unix time; what needs attention comes first.
+    ///
+    /// More exactly each at the end of its last slice that is complete: one that is still being filled would count as
+    /// time that was not observed.
+    pub async fn all(&self, now: i64) -> Vec<Standing> {
+        // Several at once, since a history may be far away; few, since each may be large.
+        let readings: Vec<_> = self.slos.iter().map(|plan| self.standing(plan, now).boxed()).collect();
+        let mut standings: Vec<Standing> = stream::iter(readings).buffer_unordered(AT_ONCE).collect().await;
+        standings.sort_by(|one, other| SloState::by_attention(&one.state, &other.state));
+        standings
+    }
+
+    /// The same as the API answers it.
+    pub async fn list(&self, now: i64) -> Slos {
+        Slos { at: now, slos: self.all(now).await.into_iter().map(|standing| standing.state).collect() }
+    }
+
+    /// One SLO at `now`, in seconds of Unix time; none if the plan has no such SLO.
+    pub async fn one(&self, service: &str, slo: &str, now: i64) -> Option<Full> {
+        let is_meant = |plan: &&SloPlan| plan.slo.service.as_str() == service && plan.slo.name.as_str() == slo;
+        let plan = self.slos.iter().find(is_meant)?;
+        let windows = state::needed(plan);
+        let days = Duration::from_days(day::LEAST.unsigned_abs());
+        let has_days = self.history.slice(&SloKey::of(&plan.slo)) >= SHORTEST_OF_DAYS;
+        let read = self.read(plan, if has_days { windows.max(days) } else { windows }, now).await;
+        Some(self.looked(plan, &read, now).full())
+    }
+
+    async fn standing(&self, plan: &SloPlan, now: i64) -> Standing {
+        let read = self.read(plan, state::needed(plan), now).await;
+        self.looked(plan, &read, now).standing()
+    }
+
+    async fn read(&self, plan: &SloPlan, back: Duration, now: i64) -> Result<Vec<Group>, HistoryError> {
+        let key = SloKey::of(&plan.slo);
+        let read = self.history.groups(&key, now.saturating_sub(seconds(back)), now).await;
+        if let Err(error) = &read {
+            tracing::warn!(slo = %key, %error, "there is no history of an SLO");
+        }
+        read
+    }
+
+    fn looked<'a>(&self, plan: &'a SloPlan, read: &'a Result<Vec<Group>, HistoryError>, now: i64) -> Looked<'a> {
+        Looked::new(plan, self.history.slice(&SloKey::of(&plan.slo)), read, now)
+    }
+}
+
+impl From<&HistoryError> for Data {
+    fn from(error: &HistoryError) -> Self {
+        match error {
+            HistoryError::Unavailable(_) => Self::Unavailable,
+            HistoryError::NotKept(_) => Self::NotKept,
+            HistoryError::Incomplete(_) => Self::Incomplete,
+            HistoryError::RulesNotLoaded(_) => Self::RulesNotLoaded,
+            HistoryError::ClockAhead { .. } => Self::ClockAhead,
+        }
+    }
+}
+
+/// A number without the noise of binary fractions.
+fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+/// Whole seconds of a duration.
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.count_of(Duration::from_secs(1))).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,184 @@
+//! The sums over the slices of one group, in one go over them, however many moments are asked for.
+
+use super::model::{BudgetState, Data, GateAnswer, GateState, Point, Trend};
+use super::{rounded, seconds};
+use crate::history::Slice;
+use crate::slo::SloPlan;
+use crate::slo::budget::{self, Budget, State, Tallies, Tally};
+use crate::slo::gate::{self, Latch, Replay, Thresholds};
+use crate::slo::window::Pair;
+use crate::spec::model::OnUnknown;
+use crate::units::Duration;
+
+/// At most this many points are drawn, and one for the beginning; more would not be seen.
+const MOST_POINTS: usize = 240;
+
+/// The trend is that of a day, or of this part of the window if that is shorter.
+const TREND_PART: u64 = 7;
+
+/// A group at one moment.
+pub(super) struct Sums<'a> {
+    pub(super) plan: &'a SloPlan,
+    /// The length of a slice.
+    pub(super) step: Duration,
+    pub(super) slices: &'a [Slice],
+    /// The end of the newest slice that is complete, or where it would end, in seconds of Unix time.
+    pub(super) at: i64,
+    /// What the window holds.
+    pub(super) tally: Tally,
+    pub(super) budget: Budget,
+    tallies: Tallies<'a>,
+}
+
+/// The budget at the end of each slice.
+pub(super) type Track = Vec<(i64, Budget)>;
+
+impl<'a> Sums<'a> {
+    /// Adds up `slices` of length `step`, whose counts are `events`, as far as `now`.
+    ///
+    /// `is_cut` says that there was more before, which was lost: what is there is then no whole window of a young SLO.
+    /// The slice that is being filled at `now` is time that was not observed yet, so the sums end where it begins.
+    pub(super) fn new(
+        plan: &'a SloPlan,
+        step: Duration,
+        slices: &'a [Slice],
+        events: &'a [budget::Slice],
+        is_cut: bool,
+        now: i64,
+    ) -> Self {
+        let unfinished = |slice: &budget::Slice| now.saturating_sub(slice.end).rem_euclid(seconds(step).max(1));
+        let at = now.saturating_sub(events.last().map_or(0, unfinished));
+        let tallies = if is_cut { Tallies::cut(events, step) } else { Tallies::new(events, step) };
+        let tally = tallies.tally(plan.slo.window, at);
+        let budget = budget::budget(plan.slo.objective, plan.slo.window, step, &tally, at);
+        Self { plan, step, slices, at, tally, budget, tallies }
+    }
+
+    /// Good events in percent of all.
+    pub(super) fn sli(&self) -> Option<f64> {
+        (self.tally.total > 0.0).then(|| rounded((1.0 - self.budget.error_ratio) * 100.0, 6))
+    }
+
+    /// The start of the window.
+    pub(super) fn from(&self) -> i64 {
+        self.at.saturating_sub(seconds(self.plan.slo.window))
+    }
+
+    /// The slices in the window.
+    pub(super) fn inside(&self) -> &'a [Slice] {
+        let start = self.slices.partition_point(|slice| slice.events.end <= self.from());
+        let end = self.slices.partition_point(|slice| slice.events.end <= self.at);
+        self.slices.get(start..end).unwrap_or_default()
+    }
+
+    /// The budget at the end of every slice.
+    pub(super) fn track(&self) -> Track {
+        let total = budget::to_f64(self.plan.budget_seconds);
+        let ends = self.tallies.at_each_end(self.plan.slo.window).take_while(|(end, _)| *end <= self.at);
+        ends.map(|(end, tally)| (end, budget::spend(total, self.step, &tally, end))).collect()
+    }
+
+    /// What the gate went through; an unknown SLO leaves it as it was.
+    pub(super) fn replay(&self, track: &Track) -> Replay {
+        let known = track.iter().filter(|(_, budget)| budget.state == State::Known);
+        gate::replay(known.map(|(at, budget)| (*at, budget.remaining)), &Thresholds::of(self.plan))
+    }
+
+    /// How the remaining budget moved of late.
+    pub(super) fn trend(&self, track: &Track) -> Option<Trend> {
+        let window = self.plan.slo.window;
+        let part = Duration::from_millis(window.as_millis() / TREND_PART).ceil_to(self.step);
+        let over = Duration::from_days(1).min(part);
+        let then = self.at.saturating_sub(seconds(over));
+        let before = track.get(..track.partition_point(|(end, _)| *end <= then)).and_then(<[_]>::last);
+        // The budget was whole before anything was observed.
+        let before = before.map_or(self.budget.total, |(_, budget)| budget.remaining);
+        self.tally.newest.map(|_| Trend { over, seconds: rounded(self.budget.remaining - before, 3) })
+    }
+
+    /// The track over the window, thinned out: the newest point, and before it of each stretch the lowest.
+    ///
+    /// An SLO that is younger than the window begins with its whole budget.
+    pub(super) fn burndown(&self, track: &Track) -> Vec<Point> {
+        let point = |at, remaining| Point { at, remaining_seconds: rounded(remaining, 3) };
+        let start = track.partition_point(|(end, _)| *end <= self.from());
+        let Some((newest, before)) = track.get(start..).and_then(<[_]>::split_last) else { return Vec::new() };
+        let stretches = before.rchunks(before.len().div_ceil(MOST_POINTS - 1).max(1));
+        let lowest = stretches
+            .filter_map(|stretch| stretch.iter().min_by(|one, other| one.1.remaining.total_cmp(&other.1.remaining)));
+        let mut points: Vec<Point> =
+            std::iter::once(newest).chain(lowest).map(|(at, budget)| point(*at, budget.remaining)).collect();
+        let beginning = track.first().filter(|_| start == 0);
+        points.extend(beginning.map(|(end, budget)| point(end.saturating_sub(seconds(self.step)), budget.total)));
+        points.reverse();
+        points
+    }
+
+    /// How many times faster than it may the budget goes over a window; none where nothing was counted.
+    pub(super) fn burn_rate(&self, window: Duration) -> Option<f64> {
+        let tally = self.tallies.tally(window, self.at);
+        let budget = budget::to_f64(self.plan.error_budget);
+        (tally.total > 0.0).then(|| rounded(tally.bad / tally.total / budget, 3))
+    }
+
+    /// Whether the condition of a burn-rate alert holds.
+    pub(super) fn fires(&self, pair: &Pair) -> bool {
+        let exceeded = |window| {
+            let tally = self.tallies.tally(window, self.at);
+            tally.bad > budget::to_f64(pair.threshold) * tally.total
+        };
+        let enough = |failures: f64| !self.plan.counts_failures() || failures >= least_failures(self.plan);
+        exceeded(pair.long) && exceeded(pair.short) && enough(self.tallies.tally(pair.long, self.at).bad)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // a handful
+fn least_failures(plan: &SloPlan) -> f64 {
+    plan.slo.alerting.min_failures as f64
+}
+
+impl BudgetState {
+    pub(super) fn of(budget: &Budget, observed: f64) -> Self {
+        Self {
+            total_seconds: rounded(budget.total, 3),
+            consumed_seconds: rounded(budget.consumed, 3),
+            remaining_seconds: rounded(budget.remaining, 3),
+            remaining_percent: rounded(budget.remaining / budget.total * 100.0, 3),
+            observed_seconds: rounded(observed, 3),
+            coverage: rounded(budget.coverage, 4),
+        }
+    }
+}
+
+impl GateState {
+    /// What a replay makes of the gate of an SLO whose data are so.
+    pub(super) fn of(plan: &SloPlan, replay: &Replay, data: Data) -> Self {
+        let latch = match replay.latch() {
+            None => GateAnswer::Unknown,
+            Some(Latch::Open) => GateAnswer::Open,
+            Some(Latch::Closed) => GateAnswer::Closed,
+        };
+        let thresholds = Thresholds::of(plan);
+        Self {
+            state: if data == Data::Known { latch } else { GateAnswer::Unknown },
+            latch,
+            holds_when_unknown: plan.slo.gate.on_unknown == OnUnknown::Hold,
+            dry_run: plan.slo.gate.dry_run,
+            close_at_seconds: thresholds.close_at,
+            resume_at_seconds: thresholds.opens_at(replay.trough().unwrap_or_default()),
+            closed_since: replay.closed_since,
+            trough_seconds: replay.trough().map(|trough| rounded(trough, 3)),
+        }
+    }
+}
+
+impl From<State> for Data {
+    fn from(state: State) -> Self {
+        match state {
+            State::Known => Self::Known,
+            State::NoData => Self::NoData,
+            State::Stale => Self::Stale,
+            State::Partial => Self::Partial,
+        }
+    }
+}

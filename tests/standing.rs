@@ -1,0 +1,6 @@
+//! How SLOs stand: the same numbers from every history, for everybody who shows or judges them.
+
+mod api;
+mod numbers;
+mod recorded;
+mod shop;
