@@ -67,7 +67,7 @@ fn main() {
     clock.set((now + 3_600) * 1_000);
     settle(&storage, FILLED);
     println!("{DAYS} days of {FILLED} probes, filled in {:.0} s", began.elapsed().as_secs_f64());
-    let megabytes = size(directory.path()) as f64 / 1e6 * (PROBES / FILLED) as f64;
+    let megabytes = megabytes(directory.path());
     println!("{megabytes:>8.1} MB on disk for {PROBES} probes (at most 150)");
     let milliseconds = slowest_read(&storage, now);
     println!("{milliseconds:>8.1} ms for the slices of one SLO over all that time (at most 50)");
@@ -95,9 +95,8 @@ fn share_of_a_core(storage: &Storage, clock: &SetClock, load: &mut Load, start: 
     let before = cpu_seconds();
     let mut probe = 0;
     for commit in 0..MEASURED * 5 {
-        clock.set(now * 1_000 + commit * 200);
         while probe < (usize::try_from(commit).expect("small") + 1) * PROBES / (5 * 30) {
-            load.run(storage, probe % PROBES);
+            load.run(storage, clock, probe % PROBES, now * 1_000 + commit * 200);
             probe += 1;
         }
         storage.flush(Duration::from_secs(60));
@@ -138,12 +137,12 @@ impl Load {
         for probe in 0..probes {
             let offset =
                 i64::try_from(probe).expect("small") * INTERVAL * 1_000 / i64::try_from(probes).expect("small");
-            clock.set(now * 1_000 + offset);
-            self.run(storage, probe);
+            self.run(storage, clock, probe, now * 1_000 + offset);
         }
     }
 
-    fn run(&mut self, storage: &Storage, probe: usize) {
+    /// One run that starts at a time (milliseconds of Unix time) and is recorded when it ends.
+    fn run(&mut self, storage: &Storage, clock: &SetClock, probe: usize, start_ms: i64) {
         if self.random.happens(1, FAILURES.1) {
             self.outages[probe] = self.random.between(2, 60);
         }
@@ -164,7 +163,8 @@ impl Load {
             steps: Vec::new(),
             excerpt: None,
         };
-        storage.record(&self.keys[probe], &outcome, 0);
+        clock.set(start_ms + i64::try_from(duration.as_millis()).expect("short"));
+        storage.record(&self.keys[probe], &outcome, start_ms);
     }
 }
 
@@ -208,9 +208,10 @@ fn name(text: &str) -> burndown::units::Name {
     text.parse().expect("a name")
 }
 
-fn size(directory: &Path) -> u64 {
-    let entries = fs::read_dir(directory).expect("a directory");
-    entries.map(|entry| entry.expect("an entry").metadata().expect("its size").len()).sum()
+/// The size of the files if all probes had been filled. The log of SQLite does not grow with the probes.
+fn megabytes(directory: &Path) -> f64 {
+    let bytes = |name: &str| fs::metadata(directory.join(name)).map_or(0, |file| file.len()) as f64;
+    (bytes("history.db") * (PROBES / FILLED) as f64 + bytes("history.db-wal")) / 1e6
 }
 
 /// Processor time of this process in seconds, as Linux tells: fields 14 and 15 of `/proc/self/stat`.
