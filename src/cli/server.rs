@@ -13,7 +13,7 @@ use crate::units::Duration;
 #[command(next_help_heading = "Access to the server")]
 pub(super) struct ServerArguments {
     /// User of the server's web configuration.
-    #[arg(long = "server.username", value_name = "NAME", requires = "server_password")]
+    #[arg(long = "server.username", value_name = "NAME", requires = "server_password", id = "server_username")]
     username: Option<String>,
     /// File that holds the user's password.
     #[arg(
@@ -21,7 +21,7 @@ pub(super) struct ServerArguments {
         value_name = "FILE",
         group = "server_password",
         id = "server_password_file",
-        requires = "username"
+        requires = "server_username"
     )]
     password_file: Option<PathBuf>,
     /// Environment variable that holds the user's password.
@@ -30,7 +30,7 @@ pub(super) struct ServerArguments {
         value_name = "NAME",
         group = "server_password",
         id = "server_password_env",
-        requires = "username"
+        requires = "server_username"
     )]
     password_env: Option<String>,
     /// PEM file with the certificates to trust, instead of those of the system.

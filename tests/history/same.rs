@@ -135,8 +135,12 @@ fn through_the_history(
     let read = |plan: &&SloPlan| {
         let key = SloKey::of(&plan.slo);
         assert_eq!(storage.slice(&key), burndown::units::Duration::from_mins(5));
-        let slices = runtime.block_on(storage.slices(&key, 0, i64::MAX / 2)).unwrap();
-        slices.into_iter().map(|slice| Slice { end: slice.events.end - BASE + STEP, ..slice.events }).collect()
+        let groups = runtime.block_on(storage.groups(&key, 0, i64::MAX / 2)).unwrap();
+        groups
+            .into_iter()
+            .flat_map(|group| group.slices)
+            .map(|slice| Slice { end: slice.events.end - BASE + STEP, ..slice.events })
+            .collect()
     };
     plans.iter().map(read).collect()
 }

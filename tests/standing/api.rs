@@ -33,7 +33,7 @@ fn file(directory: &Path) -> PathBuf {
 /// A Prometheus with eight days of slices up to now.
 fn prometheus() -> (Past, Prometheus) {
     let now = jiff::Timestamp::now().as_second();
-    let past = Past::of(&slices("requests", 8, now));
+    let past = Past::of(&slices("requests", 8, now, false));
     let prometheus = past.open();
     (past, prometheus)
 }
@@ -143,7 +143,7 @@ fn status_says_the_same_from_a_server_and_from_prometheus() {
     assert!(lines[1].starts_with("shop/home ") && lines[1].contains("  unknown"), "{}", from_server.stdout);
     assert!(lines[2].starts_with("  Prometheus does not evaluate the rules of shop/home"), "{}", from_server.stdout);
     assert!(lines[3].starts_with("shop/requests{route=\"/pay\"}  "), "{}", from_server.stdout);
-    assert!(lines[3].contains(" of 100.8  ") && !from_server.stdout.contains('\u{1b}'), "{}", from_server.stdout);
+    assert!(lines[3].contains(" of 101  ") && !from_server.stdout.contains('\u{1b}'), "{}", from_server.stdout);
 
     let one = status(&["--server", &server, "--slo", "requests", "--output", "json"]);
     let json: Value = serde_json::from_str(&one.stdout).unwrap();

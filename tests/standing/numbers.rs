@@ -168,6 +168,7 @@ fn groups(counts: &[Vec<Option<(u32, u32)>>]) -> Vec<Group> {
     let group = |(at, counts): (usize, &Vec<_>)| Group {
         labels: labels(at),
         slices: counts.iter().enumerate().filter_map(slice).collect(),
+        is_cut: false,
     };
     counts.iter().enumerate().map(group).collect()
 }
