@@ -108,6 +108,8 @@ impl Asking {
             self.reader.read_line(&mut line).expect("a chunk");
             let size = usize::from_str_radix(line.trim_end(), 16).expect("a size");
             self.read(size + 2, &mut body);
+            // What ends a chunk is no part of the text.
+            body.truncate(body.len() - 2);
             is_chunked = size > 0;
         }
         self.read(length, &mut body);
