@@ -38,8 +38,7 @@ pub(super) async fn answer(board: Option<&Board>, path: &str) -> Option<(StatusC
 async fn of_board(board: &Board, of: &[&str], now: i64) -> (StatusCode, String) {
     match of {
         [] => {
-            let (at, standings) = board.all(now).await;
-            written(&Slos { at, slos: standings.iter().map(|standing| standing.state.clone()).collect() })
+            written(&board.slos().await)
         }
         [service, slo] => of_slo(board, service, slo, "", now).await,
         [service, slo, part] => of_slo(board, service, slo, part, now).await,
