@@ -37,9 +37,7 @@ pub(super) async fn answer(board: Option<&Board>, path: &str) -> Option<(StatusC
 
 async fn of_board(board: &Board, of: &[&str], now: i64) -> (StatusCode, String) {
     match of {
-        [] => {
-            written(&board.slos().await)
-        }
+        [] => written(&board.slos().await),
         [service, slo] => of_slo(board, service, slo, "", now).await,
         [service, slo, part] => of_slo(board, service, slo, part, now).await,
         _ => problem(StatusCode::NOT_FOUND, "not_found", "There is nothing under this path; see openapi.json."),
