@@ -81,6 +81,11 @@ impl Prober {
         Self { keeps_output: true, ..self }
     }
 
+    /// What looks names up.
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.reach.resolver
+    }
+
     /// Prepares a run of `probe`.
     pub fn begin<'a>(&'a self, probe: &'a Probe) -> Run<'a> {
         let run_dir = match &probe.kind {
