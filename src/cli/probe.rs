@@ -13,7 +13,7 @@ use super::logging::LogArguments;
 use super::signals::Signals;
 use super::{Exit, load, output};
 use crate::probe::outcome::{Outcome, Verdict};
-use crate::probe::{ProbeKey, Prober, ProberError, Uplink};
+use crate::probe::{ProbeKey, Prober, ProberError, Recorder as _, StateLog, Uplink};
 use crate::spec::model::{self, Fleet, Probe};
 
 /// Runs one probe once and says what it found, phase by phase.
@@ -141,7 +141,7 @@ async fn once(probe: &Probe, uplink: Option<&model::Uplink>, arguments: &Argumen
         }
     };
     tokio::select! {
-        () = run.clean_up() => {}
+        failures = run.clean_up() => StateLog::default().cleaned_up(&ProbeKey::of(probe), &failures),
         _ = signals.next() => output::messages("burndown: the cleanup was broken off\n"),
     }
     Ok(exit)

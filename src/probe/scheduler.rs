@@ -264,7 +264,7 @@ impl Task {
             () = self.abandoning.cancelled() => judging,
             () = self.retire.cancelled() => judging,
         };
-        run.clean_up().await;
+        self.recorder.cleaned_up(&self.key, &run.clean_up().await);
         judging
     }
 
