@@ -6,6 +6,7 @@
 mod clock;
 mod day;
 mod file;
+mod minutes;
 mod read;
 mod slices;
 mod state;
