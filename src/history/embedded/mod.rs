@@ -6,6 +6,7 @@
 mod clock;
 mod day;
 mod file;
+mod kept;
 mod read;
 mod slices;
 mod state;
@@ -30,6 +31,7 @@ use crate::units;
 
 pub use clock::{Clock, SystemClock};
 pub use file::FileError;
+pub use kept::Kept;
 pub use read::{Archive, ArchivedMinute, ArchivedProbe};
 
 use read::Readers;

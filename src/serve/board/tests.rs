@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::Board;
+use crate::gate::Gates;
 use crate::history::{Event, Memory, SloKey};
 use crate::probe::outcome::Reason;
 use crate::slo::Plan;
@@ -11,7 +12,6 @@ use crate::spec::{
     self,
     model::{Fleet, Slo},
 };
-use crate::standing::Standings;
 use crate::units::{Duration, Name};
 
 /// Some moment in seconds of Unix time, a whole number of slices.
@@ -76,7 +76,7 @@ fn record(memory: &Memory, slo: &str, seconds: i64, bad: impl Fn(i64) -> bool) {
 }
 
 fn board(memory: Memory, slos: impl IntoIterator<Item = Slo>) -> Board {
-    Board::new(Standings::new(&plan(slos), Arc::new(memory)))
+    Board::new(Gates::new(&plan(slos), Arc::new(memory)))
 }
 
 #[tokio::test]
