@@ -6,6 +6,7 @@
 mod alertmanager;
 mod ask;
 mod backfill;
+mod board;
 mod check;
 mod demo;
 mod differential;

@@ -82,3 +82,13 @@ pub fn main() -> Exit {
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_of_every_command_go_together() {
+        super::Arguments::command().debug_assert();
+    }
+}

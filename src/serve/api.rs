@@ -68,10 +68,7 @@ async fn of_gate(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (S
 
 async fn of_board(board: &Board, of: &[&str], now: i64) -> (StatusCode, String) {
     match of {
-        [] => {
-            let (at, standings) = board.all(now).await;
-            written(&Slos { at, slos: standings.iter().map(|standing| standing.state.clone()).collect() })
-        }
+        [] => written(&board.slos().await),
         [service, slo] => of_slo(board, service, slo, "", now).await,
         [service, slo, part] => of_slo(board, service, slo, part, now).await,
         _ => problem(StatusCode::NOT_FOUND, "not_found", "There is nothing under this path; see openapi.json."),
