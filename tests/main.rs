@@ -12,6 +12,7 @@ mod demo;
 mod differential;
 mod end_to_end;
 mod exact;
+mod gate;
 mod generate;
 mod grafana;
 mod history;

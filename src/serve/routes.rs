@@ -135,7 +135,7 @@ async fn admitted<B: Body>(app: &App, request: &Request<B>) -> Response<AnyBody>
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return not_allowed("GET, HEAD");
     }
-    if let Some((status, text)) = api::answer(app.files().0.as_ref(), path).await {
+    if let Some((status, text)) = api::answer(app.files().0.as_ref(), path, request.uri().query()).await {
         return respond(status, JSON, whole(text));
     }
     if let Some(board) = app.files().0

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use burndown::gate::Gates;
 use burndown::history::{Event, Memory, SloKey};
 use burndown::probe::outcome::Reason;
 use burndown::probe::{Grace, Prober};
@@ -12,7 +13,6 @@ use burndown::serve::{Daemon, Options};
 use burndown::slo::Plan;
 use burndown::spec;
 use burndown::spec::model::Fleet;
-use burndown::standing::Standings;
 use burndown::units::Duration;
 use tokio::runtime::Runtime;
 
@@ -149,10 +149,10 @@ impl Wall {
         for promise in promises {
             promise.record(&memory, now);
         }
-        let standings = Standings::new(&plan(promises), Arc::new(memory));
+        let gates = Gates::new(&plan(promises), Arc::new(memory));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let options = Options { listen: vec![address], board: Some(Board::new(standings)), ..Options::default() };
+        let options = Options { listen: vec![address], board: Some(Board::new(gates)), ..Options::default() };
         let daemon = runtime
             .block_on(async { Daemon::start(&Fleet::default(), Prober::system().expect("a prober"), options).await })
             .expect("it starts");

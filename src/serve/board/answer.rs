@@ -45,8 +45,8 @@ impl Board {
         if slo.is_none() && !matches!(path, "/" | "/status") {
             return None;
         }
-        let look = self.0.look().await;
-        let frame = Frame::of(&look, self.0.pace(), jiff::Timestamp::now().as_second());
+        let look = self.keeper.look().await;
+        let frame = Frame::of(&look, self.keeper.pace(), jiff::Timestamp::now().as_second());
         let page = match (path, slo) {
             ("/status", _) => public::render(&look, frame),
             (_, None) => page::render(&look, frame, Filter::read(query)),

@@ -15,30 +15,54 @@ mod tile;
 mod timing;
 mod words;
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use crate::gate::{Answer, Gates, NoAnswer, Question};
 use crate::standing::Standings;
 use crate::standing::model::Slos;
 use keep::Keeper;
 
+/// How many questions about gates are answered at once, each of which may read every history.
+const DECISIONS: usize = 2;
+
 /// The board of the SLOs of a fleet.
 #[derive(Clone, Debug)]
-pub struct Board(Keeper);
+pub struct Board {
+    keeper: Keeper,
+    gates: Gates,
+    deciding: Arc<Semaphore>,
+}
 
 impl Board {
     /// A board of these SLOs; nothing is read before the first request.
     #[must_use]
-    pub fn new(standings: Standings) -> Self {
-        Self(Keeper::new(standings))
+    pub fn new(gates: Gates) -> Self {
+        let keeper = Keeper::new(gates.standings().clone());
+        Self { keeper, gates, deciding: Arc::new(Semaphore::new(DECISIONS)) }
+    }
+
+    /// Whether deployments may go on at `now`, or could at the moment that is asked about.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub(super) async fn gate(&self, question: &Question, now: Timestamp) -> Result<Answer, NoAnswer> {
+        // Nobody closes it, and one question too many would be no harm.
+        let _permit = self.deciding.acquire().await.ok();
+        self.gates.answer(question, now).await
     }
 
     /// Every SLO as it stood a moment ago.
     pub(super) async fn slos(&self) -> Slos {
-        let look = self.0.look_of_late().await;
+        let look = self.keeper.look_of_late().await;
         Slos { at: look.at, slos: look.slos.iter().map(|full| full.detail.slo.clone()).collect() }
     }
 
     /// The SLOs, for whoever has to know how they stand at this very moment.
     pub(super) fn standings(&self) -> &Standings {
-        self.0.standings()
+        self.keeper.standings()
     }
 }
 
