@@ -31,7 +31,8 @@ impl Given {
     const fn prepare(self) -> &'static str {
         match self {
             Self::Unprivileged => "echo 0 0 > /proc/sys/net/ipv4/ping_group_range",
-            Self::Raw | Self::Nothing => "echo 1 0 > /proc/sys/net/ipv4/ping_group_range",
+            // A new namespace gives nobody an unprivileged socket.
+            Self::Raw | Self::Nothing => "true",
         }
     }
 

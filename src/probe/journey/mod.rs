@@ -17,7 +17,7 @@ use super::conclude::Limits;
 use super::cookies::Jar;
 use super::harvest::{Harvest, Values};
 use super::outcome::{CleanupFailure, CleanupPart, Outcome, Phase, StepOutcome, Verdict};
-use super::progress::Fault;
+use super::progress::{self, Fault};
 use super::reach::Reach;
 use super::{ProbeKey, http as requests, secret};
 use crate::spec::model::{EnvValue, Journey, Step, StepAction, StepRequest, Template};
@@ -125,7 +125,8 @@ impl Context<'_> {
                         harvest.take(&HeaderMap::new(), output.text())
                     }
                     Ok(failed) => failed,
-                    Err(_) => Err(command::timed_out(command, timeout)),
+                    Err(_) if output.is_started() => Err(command::timed_out(command, timeout)),
+                    Err(_) => Err(progress::timed_out(None, timeout)),
                 };
                 let excerpt = if result.is_err() { output.excerpt() } else { None };
                 let verdict = result.map_or_else(Verdict::from, |()| Verdict::Success);

@@ -134,6 +134,24 @@ async fn the_first_failing_step_ends_the_journey() {
 }
 
 #[tokio::test]
+async fn a_wall_counts_only_once_the_command_has_started() {
+    let yard = Yard::new();
+    fs::write(yard.note("secret"), "s3cret").expect("writes");
+    // More files than can be read before the wall, which is there already.
+    let secrets: String = (0..50).map(|n| format!("S{n}: {{file: {}}}, ", yard.note("secret").display())).collect();
+    for (env, word, part) in [
+        ("A: b", "timeout", "step `one`: `sleep` did not end within 600ms"),
+        (secrets.as_str(), "internal", "step `one`: the secrets that the file names could not be read within 600ms"),
+    ] {
+        let probe = first(&yard.probe(&format!("{{name: one, run: [sleep, \"9\"], env: {{{env}}}}}"), ""));
+        let run = yard.prober.begin(&probe);
+        let outcome = run.execute(tokio::time::Instant::now()).await;
+        assert_eq!(words(&outcome.verdict), (word, part));
+        assert_eq!(run.clean_up().await, []);
+    }
+}
+
+#[tokio::test]
 async fn a_step_has_a_timeout_of_its_own() {
     let yard = Yard::new();
     let outcome = yard.journey("{name: one, run: [sleep, \"60\"], timeout: 100ms}", "").await;
