@@ -1,7 +1,5 @@
 //! What the gate is asked, and the same as the query of an address.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use url::form_urlencoded;
 
@@ -126,11 +124,11 @@ impl Question {
     }
 }
 
-fn read<T: std::str::FromStr>(key: &'static str, value: &Cow<'_, str>) -> Result<T, QuestionError>
+fn read<T: std::str::FromStr>(key: &'static str, value: &str) -> Result<T, QuestionError>
 where
     T::Err: std::fmt::Display,
 {
-    let failed = |error: T::Err| QuestionError::Value { key, value: value.to_string(), why: error.to_string() };
+    let failed = |error: T::Err| QuestionError::Value { key, value: value.to_owned(), why: error.to_string() };
     value.parse().map_err(failed)
 }
 
