@@ -3,13 +3,14 @@
 //!
 //! Fails above 150 MB, above 2 % of one core, or if the slices of one SLO take more than 50 ms. The days of a hundred
 //! probes are filled, in commits of hours; processor time is that of a thousand probes with five commits a second, as a
-//! service makes them, on a clock that runs faster.
+//! service makes them, on a clock that runs faster. Runs are due when the scheduler says, and start a little later.
 
 #![allow(missing_docs, dead_code, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use burndown::history::{Clock, History, SloKey, Storage};
 use burndown::probe::outcome::{Outcome, Phases, Reason, Verdict};
-use burndown::probe::{ProbeKey, Recorder};
+use burndown::probe::{Epoch, ProbeKey, Recorder, Schedule};
 use burndown::spec::{self, model::Fleet};
 
 #[path = "../tests/support/random.rs"]
@@ -27,6 +28,7 @@ use random::Random;
 
 const PROBES: usize = 1_000;
 const INTERVAL: i64 = 30;
+const INTERVAL_MS: i64 = INTERVAL * 1_000;
 const DAYS: i64 = 35;
 const START: i64 = 1_700_000_000;
 
@@ -35,6 +37,9 @@ const FILLED: usize = 100;
 
 /// Until minutes settle as fast as new ones come, in seconds.
 const WARM_UP: i64 = 1_500;
+
+/// From one commit of a service to the next, in milliseconds.
+const COMMIT_MS: i64 = 200;
 
 /// How long processor time is measured, in seconds of the history's clock.
 const MEASURED: i64 = 400;
@@ -56,7 +61,7 @@ fn main() {
     let began = Instant::now();
     let mut now = START;
     while now < START + DAYS * 86_400 {
-        load.round(&storage, &clock, now, FILLED);
+        load.round(&storage, &clock, now, 0..INTERVAL_MS, FILLED);
         now += INTERVAL;
         // Often enough that memory stays small.
         if (now - START) % (6 * 3_600) == 0 {
@@ -83,22 +88,18 @@ fn settle(storage: &Storage, probes: usize) {
     }
 }
 
-/// Processor time over the time of the clock while every probe runs every 30 seconds, evenly spread, with five commits a
-/// second.
+/// Processor time over the time of the clock while every probe runs every 30 seconds, with five commits a second.
 fn share_of_a_core(storage: &Storage, clock: &SetClock, load: &mut Load, start: i64) -> f64 {
     let mut now = start;
     for _ in 0..WARM_UP / INTERVAL {
-        load.round(storage, clock, now, PROBES);
+        load.round(storage, clock, now, 0..INTERVAL_MS, PROBES);
         storage.flush(Duration::from_secs(60));
         now += INTERVAL;
     }
     let before = cpu_seconds();
-    let mut probe = 0;
     for commit in 0..MEASURED * 5 {
-        while probe < (usize::try_from(commit).expect("small") + 1) * PROBES / (5 * 30) {
-            load.run(storage, clock, probe % PROBES, now * 1_000 + commit * 200);
-            probe += 1;
-        }
+        let (round, into) = (commit * COMMIT_MS / INTERVAL_MS, commit * COMMIT_MS % INTERVAL_MS);
+        load.round(storage, clock, now + round * INTERVAL, into..into + COMMIT_MS, PROBES);
         storage.flush(Duration::from_secs(60));
     }
     (cpu_seconds() - before) / MEASURED as f64
@@ -125,20 +126,34 @@ struct Load {
     /// How many more runs of each probe fail.
     outages: Vec<u64>,
     keys: Vec<ProbeKey>,
+    /// When each probe is due, in milliseconds into a round, in order.
+    due: Vec<(i64, usize)>,
 }
 
 impl Load {
     fn new() -> Self {
         let key = |probe| ProbeKey { service: name("shop"), probe: name(&format!("p{probe}")) };
-        Self { random: Random::new(1), outages: vec![0; PROBES], keys: (0..PROBES).map(key).collect() }
+        let keys: Vec<ProbeKey> = (0..PROBES).map(key).collect();
+        let epoch = Epoch { instant: tokio::time::Instant::now(), unix_ms: START.unsigned_abs() * 1_000 };
+        let interval = burndown::units::Duration::from_secs(INTERVAL.unsigned_abs());
+        let due = |key| (Schedule::new(key, interval, epoch).first - epoch.instant).as_millis();
+        let mut due: Vec<(i64, usize)> =
+            keys.iter().enumerate().map(|(probe, key)| (i64::try_from(due(key)).expect("small"), probe)).collect();
+        due.sort_unstable();
+        Self { random: Random::new(1), outages: vec![0; PROBES], keys, due }
     }
 
-    /// One run of each of so many probes.
-    fn round(&mut self, storage: &Storage, clock: &SetClock, now: i64, probes: usize) {
-        for probe in 0..probes {
-            let offset =
-                i64::try_from(probe).expect("small") * INTERVAL * 1_000 / i64::try_from(probes).expect("small");
-            self.run(storage, clock, probe, now * 1_000 + offset);
+    /// One run of each of so many probes that is due in this part (milliseconds) of the round that begins at `start`.
+    fn round(&mut self, storage: &Storage, clock: &SetClock, start: i64, part: Range<i64>, probes: usize) {
+        let first = self.due.partition_point(|(due, _)| *due < part.start);
+        let end = self.due.partition_point(|(due, _)| *due < part.end);
+        for at in first..end {
+            let (due, probe) = self.due[at];
+            if probe < probes {
+                let late = if self.random.happens(1, 100) { 50 } else { 5 };
+                let late = i64::try_from(self.random.between(0, late)).expect("small");
+                self.run(storage, clock, probe, start * 1_000 + due + late);
+            }
         }
     }
 

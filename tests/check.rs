@@ -510,6 +510,8 @@ fn expectations() {
     pin_damage(
         &good,
         &[
+            ("expect-interim-status", "status: [200]", "status: [100, 102-199, 1xx, 101, 200]"),
+            ("expect-body-of-head", "expect: {status", "method: HEAD, expect: {status"),
             ("expect-version", "[1.1, 2]", "[1.1, 3]"),
             ("expect-tls", "tls: true", "tls: maybe"),
             ("expect-header-name", "Age:", "A ge:"),
@@ -567,6 +569,11 @@ fn captures() {
             ("capture-bad-regex", "'id=(.+)'", "'id=(.+'"),
             ("capture-bad-pointer", "/token", "$.token.value"),
             ("capture-header-of-a-command", "{json: /token}", "{header: X-Token}"),
+            (
+                "capture-body-of-head",
+                "{name: order, run: [order, one], capture",
+                "{name: order, http: {url: 'https://shop.example.com/', method: HEAD}, capture",
+            ),
             ("capture-two-sources", "{json: /token}", "{json: /token, header: X-Token}"),
             ("capture-nothing", "{json: /token}", "{}"),
             ("capture-run-dir", "token: {json: /token}", "run_dir: {json: /token}"),

@@ -1,10 +1,12 @@
 //! What the kernel says of a process, and what follows from a list of figures.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use burndown::probe::{Epoch, Schedule};
 
 /// Clock ticks a second, as every Linux reports them (proc_pid_stat(5)).
 const TICKS: u64 = 100;
@@ -39,15 +41,33 @@ pub(crate) fn percentile(figures: &mut [f64], share: f64) -> f64 {
     figures[((figures.len() as f64 * share).ceil() as usize).clamp(1, figures.len()) - 1]
 }
 
-/// How much later than its schedule each run arrived, in milliseconds. The earliest arrival of each probe, less its
-/// number of intervals, stands for the schedule.
-pub(crate) fn lateness(arrivals: &BTreeMap<String, Vec<Instant>>, interval: Duration) -> Vec<f64> {
+/// This moment on both clocks, to less than the millisecond that the clock of people is cut to.
+pub(crate) fn epoch() -> Epoch {
+    let (instant, unix) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970"));
+    let cut = Duration::from_nanos(u64::from(unix.subsec_nanos() % 1_000_000));
+    Epoch { instant: (instant - cut).into(), unix_ms: u64::try_from(unix.as_millis()).expect("not so soon") }
+}
+
+/// How much later than it was due each run of a probe arrived, in milliseconds. The schedule is that of the time of day,
+/// and no run is as late as half an interval.
+pub(crate) fn lateness(schedule: &Schedule, arrivals: &[Instant]) -> Vec<f64> {
+    let (first, interval) = (schedule.first.into_std(), schedule.interval.as_secs_f64());
+    let since = |arrival: &Instant| {
+        let late = arrival.saturating_duration_since(first).as_secs_f64();
+        (late - (late / interval).round() * interval) * 1_000.0
+    };
+    arrivals.iter().map(since).collect()
+}
+
+/// How late the machine itself wakes a thread that sleeps for 2 ms again and again, in milliseconds, over a time: what a
+/// busy machine adds to every figure of lateness.
+pub(crate) fn bare_lateness(during: Duration) -> Vec<f64> {
+    let (started, step) = (Instant::now(), Duration::from_millis(2));
     let mut late = Vec::new();
-    for times in arrivals.values().filter(|times| times.len() > 1) {
-        let seconds: Vec<f64> = times.iter().map(|time| time.duration_since(times[0]).as_secs_f64()).collect();
-        let offset = |at: &f64| at - (at / interval.as_secs_f64()).round() * interval.as_secs_f64();
-        let earliest = seconds.iter().map(offset).fold(f64::INFINITY, f64::min);
-        late.extend(seconds.iter().map(|at| (offset(at) - earliest) * 1_000.0));
+    while started.elapsed() < during {
+        let due = Instant::now() + step;
+        thread::sleep(step);
+        late.push(due.elapsed().as_secs_f64() * 1_000.0);
     }
     late
 }

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
 use crate::probe::outcome::Reason;
@@ -78,20 +80,32 @@ pub(super) fn encode(minutes: &BTreeMap<i64, Cell>) -> serde_json::Result<String
     serde_json::to_string(&runs)
 }
 
-/// The minutes that a text holds.
+/// The minutes that a text holds, in order: those that are alike, and what each of them holds.
 ///
 /// # Errors
 /// When it is not such a text.
-pub(super) fn decode(text: &str) -> serde_json::Result<BTreeMap<i64, Cell>> {
+pub(super) fn decode(text: &str) -> serde_json::Result<Vec<(Range<i64>, Cell)>> {
     let runs: Vec<Alike> = serde_json::from_str(text)?;
-    let mut minutes = BTreeMap::new();
-    for Alike(first, length, good, failures) in runs {
-        // A length beyond the day can only come from damage and must not fill the memory.
-        for minute in first..first.saturating_add(length.min(MINUTES)) {
-            minutes.insert(minute, Cell { good, failures: failures.clone() });
+    let mut free = 0;
+    let of_day = |Alike(first, length, good, failures)| {
+        let alike = first..first.saturating_add(length);
+        // What overlaps or leaves the day can only come from damage, and would count twice or fill the memory.
+        if alike.start < free || alike.is_empty() || alike.end > MINUTES {
+            return Err(serde_json::Error::custom(format!("minutes {alike:?} of a day are out of place")));
         }
-    }
-    Ok(minutes)
+        free = alike.end;
+        Ok((alike, Cell { good, failures }))
+    };
+    runs.into_iter().map(of_day).collect()
+}
+
+/// Every minute that a text holds by itself.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn decode_each(text: &str) -> serde_json::Result<BTreeMap<i64, Cell>> {
+    let each = |(alike, cell): (Range<i64>, Cell)| alike.map(move |minute| (minute, cell.clone()));
+    Ok(decode(text)?.into_iter().flat_map(each).collect())
 }
 
 #[cfg(test)]
@@ -112,17 +126,25 @@ mod tests {
         day.remove(&20);
         let text = encode(&day).expect("a text");
         assert_eq!(text, r#"[[0,17,2],[17,1,1,{"timeout":1}],[18,2,2],[21,1419,2]]"#);
-        assert_eq!(decode(&text).expect("minutes"), day);
+        assert_eq!(decode(&text).expect("minutes").len(), 4);
+        assert_eq!(decode_each(&text).expect("minutes"), day);
     }
 
     #[test]
     fn a_reason_of_a_later_version_stays() {
         let text = r#"[[3,1,0,{"eclipse":2}]]"#;
-        let day = decode(text).expect("minutes");
+        let day = decode_each(text).expect("minutes");
         assert_eq!((day[&3].bad(), reason("eclipse"), reason("timeout")), (2, None, Some(Reason::Timeout)));
         assert_eq!(encode(&day).expect("a text"), text);
-        assert!(decode("[[3,1]]").is_err() && decode("").is_err());
-        assert_eq!(decode("[[0,9000000000,1]]").expect("bounded").len(), 1_440);
+    }
+
+    #[test]
+    fn damage_is_told_and_fills_no_memory() {
+        let damaged =
+            ["", "[[3,1]]", "[[0,9000000000,1]]", "[[-1,2,1]]", "[[3,0,1]]", "[[3,2,1],[4,1,1]]", "[[1440,1,1]]"];
+        for text in damaged {
+            assert!(decode(text).is_err() && decode_each(text).is_err(), "{text}");
+        }
     }
 
     proptest! {
@@ -132,7 +154,7 @@ mod tests {
                 .into_iter()
                 .map(|(minute, (good, bad))| (minute, cell(good, if bad > 0 { &[("status", 1)] } else { &[] })))
                 .collect();
-            prop_assert_eq!(decode(&encode(&day).expect("a text")).expect("minutes"), day);
+            prop_assert_eq!(decode_each(&encode(&day).expect("a text")).expect("minutes"), day);
         }
     }
 }

@@ -7,6 +7,7 @@ mod clock;
 mod day;
 mod file;
 mod kept;
+mod minutes;
 mod read;
 mod slices;
 mod state;

@@ -10,8 +10,9 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::file::{self, FileError};
+use super::minutes::{Minutes, Stretch};
 use super::slices;
-use super::tables::{self, Minute, Minutes};
+use super::tables;
 use super::writer::Shared;
 use crate::history::{HistoryError, Slice, SloKey};
 use crate::probe::ProbeKey;
@@ -68,8 +69,8 @@ impl Readers {
         let minutes = match (read, cells) {
             (Ok(minutes), _) => minutes,
             (Err(_), Some((offset_s, interval_ms, cells))) if uncommitted => {
-                let list = cells.into_iter().map(|(at, cell)| Minute { at, interval_ms, cell }).collect();
-                Some(Minutes { offset_s, list, spans: Vec::new() })
+                let stretches = cells.into_iter().map(|(at, cell)| Stretch::one(at, interval_ms, cell)).collect();
+                Some(Minutes { offset_s, stretches, spans: Vec::new() })
             }
             (Err(error), _) => return Err(HistoryError::Unavailable(error.to_string())),
         };
@@ -162,9 +163,10 @@ impl Archive {
     pub fn minutes(&mut self, probe: &ProbeKey, from: i64, until: i64) -> Result<Vec<ArchivedMinute>, FileError> {
         let Some(minutes) = tables::minutes(&mut self.0, probe, from, until, None)? else { return Ok(Vec::new()) };
         let mut by_time = BTreeMap::new();
-        for Minute { at, cell, .. } in minutes.list {
-            let begins = minutes.offset_s + 60 * at.minute;
-            by_time.entry(begins).or_insert_with(super::day::Cell::default).add(&cell);
+        for Stretch { first, end, cell, .. } in minutes.stretches {
+            for begins in (first..end).map(|minute| minutes.offset_s + 60 * minute) {
+                by_time.entry(begins).or_insert_with(super::day::Cell::default).add(&cell);
+            }
         }
         let inside = by_time.into_iter().filter(|(begins, _)| (from..until).contains(begins));
         Ok(inside.map(|(begins, cell)| ArchivedMinute { begins, good: cell.good, failures: cell.failures }).collect())

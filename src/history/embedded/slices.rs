@@ -4,12 +4,14 @@
 //! took place in the last three intervals, or in the slice itself if that is longer.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rust_decimal::Decimal;
 
 use super::day;
+use super::minutes::{Minutes, Stretch};
 use super::state::Counted;
-use super::tables::{Minute, Minutes, Span};
+use super::tables::Span;
 use crate::history::Slice;
 use crate::slo::budget;
 
@@ -25,7 +27,7 @@ pub(super) fn lately(interval_ms: i64, step: i64) -> i64 {
 /// The slices that end in (`after`, `until`], in order of time. Minutes from long enough before must be there.
 pub(super) fn of(minutes: &Minutes, counted: &Counted, after: i64, until: i64) -> Vec<Slice> {
     let mut slices = Vec::new();
-    for of_era in minutes.list.chunk_by(|one, other| one.at.era == other.at.era) {
+    for of_era in minutes.stretches.chunk_by(|one, other| one.era == other.era) {
         let era = Era { minutes, of_era, counted };
         slices.extend(era.slices(after, until));
     }
@@ -37,7 +39,7 @@ pub(super) fn of(minutes: &Minutes, counted: &Counted, after: i64, until: i64) -
 /// The minutes of one era.
 struct Era<'a> {
     minutes: &'a Minutes,
-    of_era: &'a [Minute],
+    of_era: &'a [Stretch],
     counted: &'a Counted,
 }
 
@@ -47,75 +49,123 @@ impl Era<'_> {
         let step = self.counted.step;
         let number = |time: i64| (time.saturating_sub(self.minutes.offset_s)).div_euclid(60 * step);
         // A slice ends where the next one begins.
-        let begin = first.at.minute.div_euclid(step).max(number(after));
-        let reach = last.at.minute + lately(last.interval_ms, step) / 60;
+        let begin = first.first.div_euclid(step).max(number(after));
+        let reach = last.end - 1 + lately(last.interval_ms, step) / 60;
         let end = (reach.div_euclid(step) + 1).min(number(until));
         let mut slices = Vec::new();
         let mut at = 0;
         for index in begin..end {
-            let (start, stop) = (index * step, (index + 1) * step);
-            let inside = |minute: &Minute| minute.at.minute < start;
-            at += self.of_era.get(at..).unwrap_or_default().partition_point(inside);
+            let slice = index * step..(index + 1) * step;
+            while self.of_era.get(at).is_some_and(|stretch| stretch.end <= slice.start) {
+                at += 1;
+            }
             let rest = self.of_era.get(at..).unwrap_or_default();
-            let here = rest.get(..rest.partition_point(|minute| minute.at.minute < stop)).unwrap_or_default();
+            let count = rest.iter().take_while(|stretch| stretch.first < slice.end).count();
+            let here = rest.get(..count).unwrap_or_default();
             let before = at.checked_sub(1).and_then(|at| self.of_era.get(at));
-            if !here.is_empty() || self.is_observed(before, start, stop) {
-                slices.push(self.slice(here, stop));
+            if !here.is_empty() || self.is_observed(before, &slice) {
+                slices.push(self.slice(here, &slice));
             }
         }
         slices
     }
 
-    /// Whether a slice without a run, whose minutes are `start`..`stop`, was observed all the same.
-    fn is_observed(&self, before: Option<&Minute>, start: i64, stop: i64) -> bool {
+    /// Whether a slice without a run was observed all the same; `before` are the last minutes before it.
+    fn is_observed(&self, before: Option<&Stretch>, slice: &Range<i64>) -> bool {
         let Some(before) = before else { return false };
-        let ran_lately = (stop - before.at.minute) * 60 <= lately(before.interval_ms, self.counted.step);
+        let ran_lately = (slice.end - (before.end - 1)) * 60 <= lately(before.interval_ms, self.counted.step);
         let time = |minute: i64| self.minutes.offset_s + 60 * minute;
-        let is_up = |span: &Span| span.era == before.at.era && span.until > time(start) && span.since < time(stop);
+        let is_up =
+            |span: &Span| span.era == before.era && span.until > time(slice.start) && span.since < time(slice.end);
         ran_lately && self.minutes.spans.iter().any(is_up)
     }
 
     #[allow(clippy::cast_precision_loss)] // events of one slice, far below 2^53
-    fn slice(&self, here: &[Minute], stop: i64) -> Slice {
+    fn slice(&self, here: &[Stretch], slice: &Range<i64>) -> Slice {
         let mut failures = BTreeMap::new();
-        let (mut bad, mut total) = (0, 0);
-        for Minute { cell, .. } in here {
-            let failed = cell.bad();
-            bad += failed;
-            total += failed + cell.good;
-            for (name, count) in &cell.failures {
+        for stretch in here {
+            for (name, count) in &stretch.cell.failures {
                 if let Some(reason) = day::reason(name) {
-                    *failures.entry(reason).or_default() += count;
+                    *failures.entry(reason).or_default() += count * stretch.within(slice);
                 }
             }
         }
-        let end = self.minutes.offset_s + 60 * stop;
-        let events = match self.counted.timeslices {
-            None => budget::Slice { end, bad: bad as f64, total: total as f64 },
-            Some((length, allowed)) => {
-                let (bad, total) = self.judged(here, stop, length, allowed);
-                budget::Slice { end, bad: bad as f64, total: total as f64 }
-            }
+        let (bad, total) = match self.counted.timeslices {
+            None => sums(here, slice),
+            Some((length, allowed)) => judged(here, slice, length, allowed),
         };
-        Slice { events, failures }
+        let end = self.minutes.offset_s + 60 * slice.end;
+        Slice { events: budget::Slice { end, bad: bad as f64, total: total as f64 }, failures }
+    }
+}
+
+/// Bad and all events of some minutes.
+fn sums(here: &[Stretch], minutes: &Range<i64>) -> (u64, u64) {
+    here.iter().fold((0, 0), |(bad, total), stretch| {
+        let (count, failed) = (stretch.within(minutes), stretch.cell.bad());
+        (bad + failed * count, total + (failed + stretch.cell.good) * count)
+    })
+}
+
+/// Bad and all time slices of `length` seconds. One of less than a minute is judged by its minute.
+fn judged(here: &[Stretch], slice: &Range<i64>, length: i64, allowed: Decimal) -> (u64, u64) {
+    let minutes = (length / 60).max(1);
+    let weight = (60 / length).max(1).unsigned_abs();
+    let parts = slice.clone().step_by(usize::try_from(minutes).unwrap_or(1));
+    parts.fold((0, 0), |(bad, total), from| {
+        let (failed, all) = sums(here, &(from..slice.end.min(from + minutes)));
+        let is_bad = Decimal::from(failed) > allowed * Decimal::from(all);
+        (bad + if is_bad { weight } else { 0 }, total + weight)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::super::day::Cell;
+    use super::*;
+    use crate::probe::ProbeKey;
+
+    fn counted(step: i64, timeslices: Option<i64>) -> Counted {
+        let probe = ProbeKey { service: "shop".parse().expect("a name"), probe: "front".parse().expect("a name") };
+        Counted { probe, step, timeslices: timeslices.map(|length| (length, Decimal::new(4, 1))) }
     }
 
-    /// Bad and all time slices of `length` seconds. One of less than a minute is judged by its minute.
-    fn judged(&self, here: &[Minute], stop: i64, length: i64, allowed: Decimal) -> (i64, i64) {
-        let minutes = (length / 60).max(1);
-        let weight = (60 / length).max(1);
-        let first = stop - self.counted.step;
-        let is_bad = |from: &i64| {
-            let inside = here.iter().filter(|minute| (*from..*from + minutes).contains(&minute.at.minute));
-            let (bad, total) = inside.fold((0, 0), |(bad, total), minute| {
-                let failed = minute.cell.bad();
-                (bad + failed, total + failed + minute.cell.good)
-            });
-            Decimal::from(bad) > allowed * Decimal::from(total)
-        };
-        let slices: Vec<i64> = (first..stop).step_by(usize::try_from(minutes).unwrap_or(1)).collect();
-        let bad = slices.iter().filter(|from| is_bad(from)).count();
-        let count = |slices: usize| i64::try_from(slices).unwrap_or(i64::MAX).saturating_mul(weight);
-        (count(bad), count(slices.len()))
+    proptest! {
+        #[test]
+        fn minutes_that_are_alike_make_the_slices_that_each_of_them_makes(
+            parts in prop::collection::vec((0i64..20, 1i64..30, 0u64..3, 0u64..3), 1..20),
+            range in (-20_000i64..60_000, 0i64..60_000),
+            timeslices in prop::option::of(prop::sample::select(vec![30i64, 60, 120, 300])),
+            step in prop::sample::select(vec![1i64, 5]),
+        ) {
+            let (mut whole, mut free) = (Minutes { offset_s: 17, ..Minutes::default() }, -100);
+            whole.spans.push(Span { id: 1, era: 0, since: -6_000, until: 20_000 });
+            for (gap, length, good, timeouts) in parts {
+                let (first, end) = (free + gap, free + gap + length);
+                let failures = (timeouts > 0).then_some((Cow::Borrowed("timeout"), timeouts)).into_iter().collect();
+                whole.stretches.push(Stretch { era: 0, first, end, interval_ms: 400_000, cell: Cell { good, failures } });
+                free = end;
+            }
+            let alone = |stretch: &Stretch| {
+                let stretch = stretch.clone();
+                (stretch.first..stretch.end).map(move |first| Stretch { first, end: first + 1, ..stretch.clone() })
+            };
+            let stretches = whole.stretches.iter().flat_map(alone).collect();
+            let each = Minutes { stretches, spans: whole.spans.clone(), ..whole };
+            let (counted, (after, length)) = (counted(step, timeslices), range);
+            let slices = of(&whole, &counted, after, after + length);
+            prop_assert_eq!(&slices, &of(&each, &counted, after, after + length));
+            prop_assert!(slices.is_sorted_by(|one, other| one.events.end < other.events.end));
+            // All of it, where no time slice is judged.
+            if timeslices.is_none() {
+                let all = of(&whole, &counted, i64::MIN / 2, i64::MAX / 2);
+                let runs: u64 = each.stretches.iter().map(|one| one.cell.good + one.cell.bad()).sum();
+                prop_assert_eq!(all.iter().map(|slice| slice.events.total).sum::<f64>(), runs as f64);
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::day::{self, Cell, MINUTES};
 use super::file::FileError;
+use super::minutes::Minutes;
 use super::read::ArchivedProbe;
 use crate::history::counts::{BUCKETS, Counts, StepCounts};
 use crate::history::{SloKey, StorageState};
@@ -341,7 +342,7 @@ fn write_fold(transaction: &Transaction<'_>, fold: &Fold) -> Result<(), FileErro
     for ((era, day), cells) in days {
         let there = read.query_row([fold.id, era, day], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
         let (interval_ms, mut minutes) = match there.optional()? {
-            Some((interval_ms, text)) => (interval_ms.max(fold.interval_ms), day::decode(&text)?),
+            Some((interval_ms, text)) => (interval_ms.max(fold.interval_ms), day::decode_each(&text)?),
             None => (fold.interval_ms, BTreeMap::new()),
         };
         for (minute, cell) in cells {
@@ -368,23 +369,6 @@ fn prune(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), FileError> 
     Ok(())
 }
 
-/// One minute of a probe as it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Minute {
-    pub(super) at: At,
-    /// How often the probe ran then, in milliseconds.
-    pub(super) interval_ms: i64,
-    pub(super) cell: Cell,
-}
-
-/// Where the minutes of a probe begin, and those from `first` on up to and without `end`, in order.
-#[derive(Debug, Default)]
-pub(super) struct Minutes {
-    pub(super) offset_s: i64,
-    pub(super) list: Vec<Minute>,
-    pub(super) spans: Vec<Span>,
-}
-
 /// Reads the minutes of a probe, in one consistent view, that begin in `from`..`until` (seconds of Unix time).
 ///
 /// `open` stands for the newest minutes where those of the file are too old.
@@ -408,27 +392,25 @@ pub(super) fn minutes(
     let Some((id, interval_ms, offset_s)) = probe else { return Ok(None) };
     let number = |time: i64| time.saturating_sub(offset_s).div_euclid(60);
     let (first, end) = (number(from), number(until.saturating_add(59)));
-    let mut found: BTreeMap<At, (i64, Cell)> = BTreeMap::new();
+    let mut minutes = Minutes { offset_s, spans: spans(&view, from, until)?, ..Minutes::default() };
     let mut statement = view.prepare_cached(
-        "SELECT era, day, interval_ms, minutes FROM days WHERE probe_id = ?1 AND day BETWEEN ?2 AND ?3",
+        "SELECT era, day, interval_ms, minutes FROM days WHERE probe_id = ?1 AND day BETWEEN ?2 AND ?3
+         ORDER BY era, day",
     )?;
     let mut rows = statement.query([id, first.div_euclid(MINUTES), end.div_euclid(MINUTES)])?;
     while let Some(row) = rows.next()? {
         let (era, day, interval_ms): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        for (minute, cell) in day::decode(&row.get::<_, String>(3)?)? {
-            found.insert(At { era, minute: day * MINUTES + minute }, (interval_ms, cell));
-        }
+        minutes.push_day(era, day, interval_ms, day::decode(&row.get::<_, String>(3)?)?);
     }
     let open = match open {
         Some(open) => open,
         None => open_minutes(&view, id, first, end)?,
     };
     for (at, cell) in open {
-        found.entry(at).or_insert_with(|| (interval_ms, Cell::default())).1.add(&cell);
+        minutes.add(at, interval_ms, cell);
     }
-    let list = found.into_iter().filter(|(at, _)| (first..end).contains(&at.minute));
-    let list = list.map(|(at, (interval_ms, cell))| Minute { at, interval_ms, cell }).collect();
-    Ok(Some(Minutes { offset_s, list, spans: spans(&view, from, until)? }))
+    minutes.keep(&(first..end));
+    Ok(Some(minutes))
 }
 
 /// The minutes `first`..`end` of a probe that still change.

@@ -15,6 +15,7 @@ use burndown::probe::outcome::Outcome;
 use rustls::RootCertStore;
 use tempfile::TempDir;
 
+use super::program::{Program, lines_until, wait_for};
 use super::{MARGIN, first, run, words};
 use crate::support::target::{Target, answers};
 
@@ -187,6 +188,29 @@ async fn cleanup_always_runs_and_never_counts() {
         assert!(yard.note("cleaned").exists(), "{script}");
         assert!(started.elapsed() >= outcome.duration + Duration::from_millis(500), "{script}");
     }
+}
+
+#[test]
+fn a_cleanup_that_fails_again_and_again_is_said_once() {
+    let (notes, probes) = {
+        let yard = Yard::new();
+        let cleanup = sh("delete", "echo >> $N/runs; test ! -e $N/stuck");
+        let text = yard.probe(&sh("one", "exit 0"), &cleanup).replace("interval: 30s", "interval: 600ms");
+        (yard.notes, text)
+    };
+    let [stuck, runs] = ["stuck", "runs"].map(|name| notes.path().join(name));
+    fs::write(&stuck, "").expect("writes");
+    let program = Program::start(&probes, &[], &[]);
+    wait_for(&program.log, "cleanup failed probe=shop/first step=delete reason=\"exit_code\"");
+    let count = || fs::read_to_string(&runs).map_or(0, |text| text.len());
+    let (before, deadline) = (count(), Instant::now() + Duration::from_secs(20));
+    while count() < before + 3 {
+        assert!(Instant::now() < deadline, "the journey no longer runs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    fs::remove_file(&stuck).expect("removes");
+    let lines = lines_until(&program.log, "cleans up again probe=shop/first");
+    assert_eq!(lines.len(), 1, "{lines:#?}");
 }
 
 #[tokio::test]
