@@ -297,8 +297,8 @@ fn large_files_are_answered_soon() {
         let started = std::time::Instant::now();
         let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
         assert_eq!(output.status.code(), Some(1));
-        // Seconds without optimisation; what is quadratic takes minutes.
-        assert!(started.elapsed().as_secs() < 30, "{} took {:?}", &text[..40], started.elapsed());
+        // Seconds without optimisation, also on a busy machine; what is quadratic takes many minutes.
+        assert!(started.elapsed().as_secs() < 120, "{} took {:?}", &text[..40], started.elapsed());
         assert!(output.stdout.len() < 100_000);
     }
 }
