@@ -116,7 +116,11 @@ fn serve(count: usize, write: impl Fn(usize) -> String) -> Served {
     }
     let listen = "--web.listen-address=127.0.0.1:0";
     let mut process = burndown::start(["serve".as_ref(), directory.path().as_os_str(), listen.as_ref()]);
-    let address = burndown::listening(&mut process, Duration::from_secs(60));
+    // Warnings of the files come before it, with the URLs of the target.
+    let address = process.wait_for_line("an address", Duration::from_secs(60), |line| {
+        let (_, after) = line.split_once("listening on http://")?;
+        after.split('/').next()?.parse().ok()
+    });
     Served { process, address, _directory: directory }
 }
 
