@@ -33,6 +33,10 @@ generate: ## Refreshes what is generated from examples/ and checked in
 	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
 
+.PHONY: pictures
+pictures: peers ## Takes the pictures of the board in docs/ anew
+	BURNDOWN_PICTURES=docs $(CARGO) test --quiet --locked --test all -- board::pictures
+
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }

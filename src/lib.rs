@@ -17,6 +17,7 @@
 //! | [`probe`] | runs probes on schedule | know of servers |
 //! | [`history`] | counts per slice | decide |
 //! | [`standing`] | the state of every SLO, from plan and history | keep anything |
+//! | [`gate`] | whether deployments go on, from standings | read files, wait |
 //! | [`serve`] | metrics, pages, signals | probe by itself |
 //! | [`cli`] | arguments and exit codes | anything else |
 
@@ -24,6 +25,7 @@ pub mod ask;
 pub mod backfill;
 pub mod cli;
 pub mod diag;
+pub mod gate;
 pub mod generate;
 pub mod history;
 pub mod names;

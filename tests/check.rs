@@ -297,8 +297,8 @@ fn large_files_are_answered_soon() {
         let started = std::time::Instant::now();
         let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
         assert_eq!(output.status.code(), Some(1));
-        // Seconds without optimisation; what is quadratic takes minutes.
-        assert!(started.elapsed().as_secs() < 30, "{} took {:?}", &text[..40], started.elapsed());
+        // Seconds without optimisation, also on a busy machine; what is quadratic takes many minutes.
+        assert!(started.elapsed().as_secs() < 120, "{} took {:?}", &text[..40], started.elapsed());
         assert!(output.stdout.len() < 100_000);
     }
 }
@@ -510,6 +510,8 @@ fn expectations() {
     pin_damage(
         &good,
         &[
+            ("expect-interim-status", "status: [200]", "status: [100, 102-199, 1xx, 101, 200]"),
+            ("expect-body-of-head", "expect: {status", "method: HEAD, expect: {status"),
             ("expect-version", "[1.1, 2]", "[1.1, 3]"),
             ("expect-tls", "tls: true", "tls: maybe"),
             ("expect-header-name", "Age:", "A ge:"),
@@ -567,6 +569,11 @@ fn captures() {
             ("capture-bad-regex", "'id=(.+)'", "'id=(.+'"),
             ("capture-bad-pointer", "/token", "$.token.value"),
             ("capture-header-of-a-command", "{json: /token}", "{header: X-Token}"),
+            (
+                "capture-body-of-head",
+                "{name: order, run: [order, one], capture",
+                "{name: order, http: {url: 'https://shop.example.com/', method: HEAD}, capture",
+            ),
             ("capture-two-sources", "{json: /token}", "{json: /token, header: X-Token}"),
             ("capture-nothing", "{json: /token}", "{}"),
             ("capture-run-dir", "token: {json: /token}", "run_dir: {json: /token}"),

@@ -29,7 +29,7 @@ const STEPS: usize = 3 * 288;
 const STEP: i64 = 300;
 
 /// Histories of each SLO.
-const HISTORIES: usize = 70;
+const HISTORIES: usize = 50;
 
 /// Bad and total events of each step, where there was anything to observe.
 type History = Vec<Option<(u32, u32)>>;

@@ -6,11 +6,13 @@
 mod alertmanager;
 mod ask;
 mod backfill;
+mod board;
 mod check;
 mod demo;
 mod differential;
 mod end_to_end;
 mod exact;
+mod gate;
 mod generate;
 mod grafana;
 mod history;

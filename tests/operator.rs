@@ -52,7 +52,13 @@ fn objects_hold_the_rules_of_both_files() {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     assert_eq!(
         files(&objects),
-        ["alertmanager/alertmanager.yaml", "operator/demo.yaml", "operator/my-app.yaml", "operator/tracker.yaml"]
+        [
+            "alertmanager/alertmanager.yaml",
+            "operator/demo.yaml",
+            "operator/my-app.yaml",
+            "operator/network.yaml",
+            "operator/tracker.yaml"
+        ]
     );
     let finished = run(["generate".as_ref(), EXAMPLES.as_ref(), "--output".as_ref(), plain.as_os_str()]);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -125,7 +131,10 @@ fn the_format_decides_what_can_be_asked_for() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 
     assert_eq!(generate(examples, directory.path(), &["--only", "rules"]).code, Some(0));
-    assert_eq!(files(directory.path()), ["operator/demo.yaml", "operator/my-app.yaml", "operator/tracker.yaml"]);
+    assert_eq!(
+        files(directory.path()),
+        ["operator/demo.yaml", "operator/my-app.yaml", "operator/network.yaml", "operator/tracker.yaml"]
+    );
     assert_eq!(generate(examples, directory.path(), &["--only", "rules", "--check"]).code, Some(0));
     assert_eq!(generate(examples, directory.path(), &["--check"]).code, Some(1));
 }

@@ -20,13 +20,14 @@ mod uplink;
 mod wall;
 mod web;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use burndown::probe::outcome::{Outcome, Verdict};
 use burndown::probe::{ProbeKey, Prober, Recorder};
 use burndown::serve::{Format, Metrics};
-use burndown::spec::model::{Fleet, Probe};
+use burndown::spec::model::{Fleet, Probe, Service};
 use rustls::RootCertStore;
 use tokio::time::Instant;
 
@@ -67,12 +68,46 @@ fn prober(roots: RootCertStore) -> Prober {
     Prober::new(roots, std::env::temp_dir()).expect("a prober")
 }
 
-/// One whole run of a probe, cleanup included.
+/// One whole run of a probe, cleanup included. Whatever it finds must have been counted as 0 before.
 async fn run(prober: &Prober, probe: &Probe) -> Outcome {
     let run = prober.begin(probe);
     let outcome = run.execute(Instant::now() + probe.timeout.to_std()).await;
     run.clean_up().await;
+    assert_counted_from_0(probe, &outcome);
     outcome
+}
+
+/// Fails unless the series that count this outcome and those of its steps are there before the first run.
+fn assert_counted_from_0(probe: &Probe, outcome: &Outcome) {
+    let service = Service {
+        name: probe.service.clone(),
+        probes: BTreeMap::from([(probe.name.clone(), probe.clone())]),
+        slos: BTreeMap::new(),
+        changes: BTreeMap::new(),
+        working_hours: None,
+        uplink: None,
+    };
+    let fleet = Fleet { services: BTreeMap::from([(probe.service.clone(), service)]) };
+    let mut text = String::new();
+    Metrics::new(&fleet, None).encode(Format::Text, &mut text).expect("writes");
+    let of = format!("{{slo_service=\"{}\",probe=\"{}\"", probe.service, probe.name);
+    let counts = |metric: &str, labels: &str, verdict: &Verdict| match verdict {
+        Verdict::Success => format!("{metric}_successes_total{of}{labels}}} 0"),
+        Verdict::Failed { reason, .. } => {
+            format!("{metric}_failures_total{of}{labels},reason=\"{}\"}} 0", reason.as_str())
+        }
+        Verdict::Skipped { reason, .. } => {
+            format!("slo_probe_skipped_total{of},reason=\"{}\"}} 0", reason.as_str())
+        }
+    };
+    let of_steps = outcome.steps.iter().map(|step| {
+        let labels = format!(",step=\"{}\"", step.name);
+        let not_reached = || format!("slo_journey_step_not_reached_total{of}{labels}}} 0");
+        step.verdict.as_ref().map_or_else(not_reached, |verdict| counts("slo_journey_step", &labels, verdict))
+    });
+    for series in of_steps.chain([counts("slo_probe", "", &outcome.verdict)]) {
+        assert!(text.lines().any(|line| line == series), "{series} is not there: {outcome:?}\n{text}");
+    }
 }
 
 /// One run of the probe `first` whose kind and options these are, as in `tcp: {…}`, with a timeout of a second.

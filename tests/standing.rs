@@ -2,5 +2,5 @@
 
 mod api;
 mod numbers;
-mod recorded;
+pub(crate) mod recorded;
 mod shop;

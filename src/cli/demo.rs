@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::signals::Signals;
 use super::{Exit, load, output};
+use crate::gate::Gates;
 use crate::history::{History, Memory, Recording};
 use crate::probe::outcome::{Outcome, Verdict};
 use crate::probe::{Grace, ProbeKey, Prober, ProberError, Recorder};
@@ -95,12 +96,13 @@ async fn show(mut fleet: Fleet, plan: &Plan, arguments: &Arguments) -> Result<Ex
     let target = Target::start().await?;
     aim(&mut fleet, target.address());
     let history = Arc::new(Memory::new(SLICE, RETENTION));
-    let standings = Standings::new(plan, Arc::clone(&history) as Arc<dyn History>);
+    let gates = Gates::new(plan, Arc::clone(&history) as Arc<dyn History>);
+    let standings = gates.standings().clone();
     let (watch, runs) = Watch::new();
     let options = Options {
         listen: vec![arguments.listen],
         recorders: vec![Arc::new(Recording::new(&fleet, history)), Arc::new(watch)],
-        board: Some(Board::new(standings.clone())),
+        board: Some(Board::new(gates)),
         config: FILE.to_owned(),
         ..Options::default()
     };

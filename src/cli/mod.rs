@@ -3,6 +3,7 @@
 mod backfill;
 mod check;
 mod demo;
+mod gate;
 mod generate;
 mod history;
 mod load;
@@ -62,6 +63,7 @@ enum Command {
     Probe(probe::Arguments),
     History(history::Arguments),
     Status(status::Arguments),
+    Gate(gate::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -76,6 +78,17 @@ pub fn main() -> Exit {
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Gate(arguments) => gate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_of_every_command_go_together() {
+        super::Arguments::command().debug_assert();
     }
 }

@@ -4,6 +4,7 @@ mod show;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -12,8 +13,8 @@ use super::logging::LogArguments;
 use super::signals::Signals;
 use super::{Exit, load, output};
 use crate::probe::outcome::{Outcome, Verdict};
-use crate::probe::{ProbeKey, Prober, ProberError, Uplink};
-use crate::spec::model::{Fleet, Probe};
+use crate::probe::{ProbeKey, Prober, ProberError, Recorder as _, StateLog, Uplink};
+use crate::spec::model::{self, Fleet, Probe};
 
 /// Runs one probe once and says what it found, phase by phase.
 ///
@@ -69,12 +70,12 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         output::messages(&format!("burndown: the log cannot be started: {error}\n"));
         return Exit::Usage;
     }
-    let uplink = fleet.services.get(&probe.service).and_then(|service| service.uplink.clone()).map(Uplink::new);
+    let uplink = fleet.services.get(&probe.service).and_then(|service| service.uplink.as_ref());
     let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&ProbeError::Setup(error)),
     };
-    let result = runtime.block_on(once(probe, uplink.as_ref(), arguments));
+    let result = runtime.block_on(once(probe, uplink, arguments));
     // A name lookup that nobody waits for any more is not worth waiting for either.
     Runtime::shutdown_background(runtime);
     result.unwrap_or_else(|error| failed(&error))
@@ -108,12 +109,13 @@ fn find<'f>(fleet: &'f Fleet, name: &str) -> Result<&'f Probe, String> {
 }
 
 /// Makes the run, shows it, and cleans up behind it, also when a signal breaks it off.
-async fn once(probe: &Probe, uplink: Option<&Uplink>, arguments: &Arguments) -> Result<Exit, ProbeError> {
+async fn once(probe: &Probe, uplink: Option<&model::Uplink>, arguments: &Arguments) -> Result<Exit, ProbeError> {
     let mut signals = Signals::new()?;
     let mut prober = Prober::system()?;
     if arguments.show_output {
         prober = prober.keeping_output();
     }
+    let prober = Arc::new(prober);
     let started_unix_ms = jiff::Timestamp::now().as_millisecond();
     let started = Instant::now();
     let run = prober.begin(probe);
@@ -124,7 +126,7 @@ async fn once(probe: &Probe, uplink: Option<&Uplink>, arguments: &Arguments) -> 
     let exit = match outcome {
         Some(outcome) => {
             let outcome = match uplink {
-                Some(uplink) => uplink.judge(outcome, started).await,
+                Some(uplink) => Uplink::new(uplink.clone(), Arc::clone(&prober)).judge(outcome, started).await,
                 None => outcome,
             };
             let text = match arguments.output {
@@ -139,7 +141,7 @@ async fn once(probe: &Probe, uplink: Option<&Uplink>, arguments: &Arguments) -> 
         }
     };
     tokio::select! {
-        () = run.clean_up() => {}
+        failures = run.clean_up() => StateLog::default().cleaned_up(&ProbeKey::of(probe), &failures),
         _ = signals.next() => output::messages("burndown: the cleanup was broken off\n"),
     }
     Ok(exit)

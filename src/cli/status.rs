@@ -94,7 +94,7 @@ fn ask(arguments: &Arguments, plan: Option<&Plan>) -> Result<Slos, (String, Exit
     match (&arguments.server, &arguments.prometheus, plan) {
         (Some(url), _, _) => {
             let client = arguments.to_server.client(url).map_err(|error| usage(&error))?;
-            runtime.block_on(client.document(PATH)).map_err(|error| (error.to_string(), Exit::Unknown))
+            runtime.block_on(client.document(PATH, &[])).map_err(|error| (error.to_string(), Exit::Unknown))
         }
         (None, Some(url), Some(plan)) => {
             let client = arguments.access.client(url).map_err(|error| usage(&error))?;

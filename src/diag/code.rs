@@ -98,8 +98,6 @@ codes! {
     InvalidExchange = "invalid-exchange", Error;
     /// A host, or a host with its port, that cannot be probed.
     InvalidTarget = "invalid-target", Error;
-    /// A reference target of an uplink that is no host with a port.
-    InvalidUplink = "invalid-uplink", Error;
     /// The uplink of a service, set in two of its files.
     DuplicateUplink = "duplicate-uplink", Error;
     /// A request header that cannot be sent.

@@ -22,7 +22,7 @@ use crate::spec::model::Slo;
 use crate::units::{Duration, Name};
 
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
-pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Storage, SystemClock};
+pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Kept, Storage, SystemClock};
 pub use memory::Memory;
 pub use prometheus::Prometheus;
 pub use recording::Recording;

@@ -33,11 +33,12 @@ const CHUNK: usize = 16 * 1024;
 /// the other end open for ever.
 const LAST_READ: Duration = Duration::from_millis(100);
 
-/// What is kept of what a command prints.
+/// Whether a command was started, and what is kept of what it prints.
 #[derive(Default)]
 pub(super) struct Output {
     keeps_text: bool,
     keeps_tails: bool,
+    is_started: bool,
     text: Vec<u8>,
     stdout: Tail,
     stderr: Tail,
@@ -47,6 +48,11 @@ impl Output {
     /// Keeps the beginning of the standard output for captures, or the ends of both outputs for an excerpt.
     pub(super) fn keeping(text: bool, tails: bool) -> Self {
         Self { keeps_text: text, keeps_tails: tails, ..Self::default() }
+    }
+
+    /// Whether there was a process; before that, the prober reads what the command is to be given.
+    pub(super) fn is_started(&self) -> bool {
+        self.is_started
     }
 
     /// The beginning of the standard output, up to 1 MiB, if it was to be kept.
@@ -124,6 +130,7 @@ pub(super) async fn run(words: &[OsString], env: &BTreeMap<&str, OsString>, outp
         .spawn()
         .map_err(|error| Fault::Prober(format!("`{name}` cannot be started: {error}")))?;
     let group = Group::led_by(child.id());
+    output.is_started = true;
     let mut reading = pin!(output.read(child.stdout.take(), child.stderr.take()));
     let mut is_read = false;
     let status = loop {

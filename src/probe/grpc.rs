@@ -3,9 +3,6 @@
 //! Its two messages have one field each, so they are written and read here. A server's own words
 //! (`grpc-message`) may echo what was sent in secret, so they are never shown.
 
-use std::future::Future;
-use std::pin::pin;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::{Method, Request, Response, StatusCode};
@@ -15,7 +12,7 @@ use super::conclude::Limits;
 use super::http::{AGENT, header_value};
 use super::outcome::{Outcome, Phase, Reason};
 use super::progress::{Fault, Progress};
-use super::reach::{Reach, Wire, secure};
+use super::reach::{Reach, Wire, drive, secure};
 use super::tls::Alpn;
 use crate::spec::model::GrpcProbe;
 
@@ -105,17 +102,6 @@ async fn call(wire: Box<dyn Wire>, request: Request<()>, service: &str, progress
         judge(answer).await
     };
     drive(connection, conversation).await
-}
-
-/// Runs a conversation while its connection moves the bytes, both in this task, so that dropping it ends both.
-async fn drive<T>(connection: impl Future, conversation: impl Future<Output = T>) -> T {
-    let mut conversation = pin!(conversation);
-    tokio::select! {
-        biased;
-        answer = &mut conversation => answer,
-        // A connection that is over has told the conversation why.
-        _ = connection => conversation.await,
-    }
 }
 
 /// Holds an answer against what a health check must say.

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use crate::spec::model::{Fleet, Probe};
 use crate::units::Name;
-use outcome::Outcome;
+use outcome::{CleanupFailure, Outcome};
 
 pub use excerpt::Excerpt;
 pub use prober::{Prober, ProberError, Run};
@@ -79,6 +79,9 @@ pub trait Recorder: Send + Sync {
     /// Takes one run that was due or started at `started_unix_ms` (milliseconds of Unix time).
     fn record(&self, probe: &ProbeKey, outcome: &Outcome, started_unix_ms: i64);
 
+    /// Learns what failed of the cleanup behind a run, if anything did.
+    fn cleaned_up(&self, _probe: &ProbeKey, _failures: &[CleanupFailure]) {}
+
     /// Learns that the uplink of a service went down or came back.
     fn uplink(&self, _service: &Name, _is_up: bool) {}
 
@@ -92,6 +95,10 @@ impl Recorder for Vec<Arc<dyn Recorder>> {
         for recorder in self {
             recorder.record(probe, outcome, started_unix_ms);
         }
+    }
+
+    fn cleaned_up(&self, probe: &ProbeKey, failures: &[CleanupFailure]) {
+        self.iter().for_each(|recorder| recorder.cleaned_up(probe, failures));
     }
 
     fn uplink(&self, service: &Name, is_up: bool) {

@@ -40,6 +40,19 @@ pub(super) async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Fault
     }
 }
 
+/// Whether anybody is at one of the addresses: whoever refuses a connection is there too.
+pub(super) async fn is_anybody_at(addresses: &[SocketAddr]) -> bool {
+    let mut attempts: JoinSet<_> = addresses.iter().copied().map(TcpStream::connect).collect();
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt {
+            Ok(Ok(_)) => return true,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return true,
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+    false
+}
+
 async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, (SocketAddr, io::Error)> {
     let mut waiting = addresses.iter().copied();
     let mut attempts = JoinSet::new();
@@ -117,6 +130,17 @@ mod tests {
         assert_eq!(stream.peer_addr().expect("connected"), good);
         let failed = connect(&[refusing, refusing]).await.expect_err("nobody accepts");
         assert_eq!(failed, Fault::Target(Reason::Connect, format!("{refusing}: connection refused")));
+    }
+
+    #[tokio::test]
+    async fn who_refuses_is_there() {
+        let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let refusing = unused.local_addr().expect("has an address");
+        drop(unused);
+        // Nobody can be at the broadcast address.
+        let nobody = SocketAddr::from(([255, 255, 255, 255], 1));
+        assert!(is_anybody_at(&[nobody, refusing]).await);
+        assert!(!is_anybody_at(&[nobody]).await);
     }
 
     #[test]

@@ -239,6 +239,24 @@ impl Outcome {
     }
 }
 
+/// A part of the cleanup behind a journey that failed. It changes no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanupFailure {
+    /// What failed, and why in one word.
+    pub part: CleanupPart,
+    /// What exactly went wrong.
+    pub detail: String,
+}
+
+/// A part of a cleanup, and the reason for which it failed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CleanupPart {
+    /// A step, with the reason as every surface names it.
+    Step(crate::units::Name, &'static str),
+    /// The directory of the run, which is still there.
+    Directory,
+}
+
 /// What became of one step of a journey.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepOutcome {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::conclude::Limits;
 use super::journey::{self, Context, RunDir, Session};
-use super::outcome::Outcome;
+use super::outcome::{CleanupFailure, CleanupPart, Outcome};
 use super::progress::Fault;
 use super::reach::Reach;
 use super::resolver::Resolver;
@@ -81,6 +81,11 @@ impl Prober {
         Self { keeps_output: true, ..self }
     }
 
+    /// What looks names up.
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.reach.resolver
+    }
+
     /// Prepares a run of `probe`.
     pub fn begin<'a>(&'a self, probe: &'a Probe) -> Run<'a> {
         let run_dir = match &probe.kind {
@@ -126,14 +131,15 @@ impl Run<'_> {
 
     /// Runs a journey's cleanup steps, each within its own timeout, and removes the run's directory.
     ///
-    /// A failure is logged and changes no verdict. Other kinds have nothing to clean up.
-    pub async fn clean_up(self) {
-        let (ProbeKind::Journey(journey), Some(Ok(dir))) = (&self.probe.kind, &self.run_dir) else { return };
+    /// What failed is given back; it changes no verdict. Other kinds have nothing to clean up.
+    pub async fn clean_up(self) -> Vec<CleanupFailure> {
+        let (ProbeKind::Journey(journey), Some(Ok(dir))) = (&self.probe.kind, &self.run_dir) else { return Vec::new() };
         let key = ProbeKey::of(self.probe);
-        journey::clean_up(self.context(journey, dir), &mut *self.session.lock().await, &key).await;
+        let mut failures = journey::clean_up(self.context(journey, dir), &mut *self.session.lock().await, &key).await;
         if let Some(Ok(dir)) = self.run_dir {
-            remove(dir, &key).await;
+            failures.extend(remove(dir).await);
         }
+        failures
     }
 
     fn context<'c>(&'c self, journey: &'c Journey, dir: &'c RunDir) -> Context<'c> {
@@ -143,9 +149,9 @@ impl Run<'_> {
 }
 
 /// Removes a run's directory; a command may have left a large one, so away from the timers' threads.
-async fn remove(dir: RunDir, key: &ProbeKey) {
+async fn remove(dir: RunDir) -> Option<CleanupFailure> {
     let removed = tokio::task::spawn_blocking(move || dir.remove()).await;
-    if let Ok(Err(error)) = removed {
-        tracing::warn!(probe = %key, %error, "the run's directory cannot be removed");
-    }
+    let error = removed.ok()?.err()?;
+    let detail = format!("the run's directory cannot be removed: {error}");
+    Some(CleanupFailure { part: CleanupPart::Directory, detail })
 }

@@ -117,7 +117,7 @@ pub(super) fn timed_out(phase: Option<Phase>, timeout: units::Duration) -> Fault
         Some(phase) => {
             Fault::Target(Reason::Timeout, format!("not done within {timeout}, in phase {}", phase.as_str()))
         }
-        None => Fault::Prober(format!("the request's secrets could not be read within {timeout}")),
+        None => Fault::Prober(format!("the secrets that the file names could not be read within {timeout}")),
     }
 }
 

@@ -1,4 +1,6 @@
-//! What every protocol needs to reach its target: names, connections and TLS handshakes.
+//! What every protocol needs to reach its target: names, connections, TLS handshakes, conversations.
+
+use std::pin::pin;
 
 use rustls::RootCertStore;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -76,6 +78,17 @@ where
     let stream = client.handshake(host, stream).await?;
     progress.tls_not_after = tls::earliest_not_after(&stream);
     Ok(stream)
+}
+
+/// Runs a conversation while its connection moves the bytes, both in this task, so that dropping it ends both.
+pub(super) async fn drive<T>(connection: impl Future, conversation: impl Future<Output = T>) -> T {
+    let mut conversation = pin!(conversation);
+    tokio::select! {
+        biased;
+        answer = &mut conversation => answer,
+        // A connection that is over has told the conversation why.
+        _ = connection => conversation.await,
+    }
 }
 
 /// A connection, whatever protects it.

@@ -80,8 +80,8 @@ impl Scheduler {
     #[must_use]
     pub fn start(fleet: &Fleet, prober: Arc<Prober>, recorder: Arc<dyn Recorder>) -> Self {
         let mut scheduler = Self {
+            uplinks: Arc::new(Uplinks::new(Arc::clone(&prober), Arc::clone(&recorder))),
             prober,
-            uplinks: Arc::new(Uplinks::new(Arc::clone(&recorder))),
             recorder,
             tasks: JoinSet::new(),
             running: BTreeMap::new(),
@@ -264,7 +264,7 @@ impl Task {
             () = self.abandoning.cancelled() => judging,
             () = self.retire.cancelled() => judging,
         };
-        run.clean_up().await;
+        self.recorder.cleaned_up(&self.key, &run.clean_up().await);
         judging
     }
 

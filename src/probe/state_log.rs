@@ -1,16 +1,21 @@
 //! The log of verdicts: a probe's state is said when it changes, not at every run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::outcome::{Outcome, Reason, SkipReason, Verdict};
+use super::outcome::{CleanupFailure, CleanupPart, Outcome, Reason, SkipReason, Verdict};
 use super::{ProbeKey, Recorder};
 use crate::spec::model::Fleet;
 use crate::units::Name;
 
-/// Logs each change of a probe's verdict or reason, and nothing while both stay as they are.
+/// Logs each change of a probe's verdict or reason, and of what fails when it cleans up, and nothing while all stay as
+/// they are.
 #[derive(Debug, Default)]
-pub struct StateLog(Mutex<BTreeMap<ProbeKey, State>>);
+pub struct StateLog {
+    states: Mutex<BTreeMap<ProbeKey, State>>,
+    /// What failed in the last cleanup, of the probes whose last one failed.
+    leaving: Mutex<BTreeMap<ProbeKey, BTreeSet<CleanupPart>>>,
+}
 
 /// What a probe was found in; details may differ from run to run without being news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +40,7 @@ impl StateLog {
     fn change(&self, probe: &ProbeKey, verdict: &Verdict) -> bool {
         let state = State::from(verdict);
         // A panic elsewhere cannot leave a map half-written that only ever swaps one value.
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         match states.get_mut(probe) {
             Some(known) => std::mem::replace(known, state) != state,
             None => {
@@ -44,15 +49,41 @@ impl StateLog {
             }
         }
     }
+
+    /// Takes in what failed of a cleanup, and returns what failed before.
+    fn leaves(&self, probe: &ProbeKey, failures: &[CleanupFailure]) -> BTreeSet<CleanupPart> {
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if failures.is_empty() {
+            leaving.remove(probe)
+        } else {
+            leaving.insert(probe.clone(), failures.iter().map(|failure| failure.part.clone()).collect())
+        };
+        before.unwrap_or_default()
+    }
 }
 
 impl Recorder for StateLog {
     /// A probe that was changed and still fails for the same reason is no news either.
     fn reload(&self, fleet: &Fleet) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        states.retain(|key, _| {
+        let is_kept = |key: &ProbeKey| {
             fleet.services.get(&key.service).is_some_and(|service| service.probes.contains_key(&key.probe))
-        });
+        };
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| is_kept(key));
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| is_kept(key));
+    }
+
+    fn cleaned_up(&self, probe: &ProbeKey, failures: &[CleanupFailure]) {
+        let before = self.leaves(probe, failures);
+        for CleanupFailure { part, detail } in failures {
+            match part {
+                known if before.contains(known) => tracing::debug!(%probe, %detail, "cleanup failed as before"),
+                CleanupPart::Step(step, reason) => tracing::warn!(%probe, %step, reason, %detail, "cleanup failed"),
+                CleanupPart::Directory => tracing::warn!(%probe, %detail, "cleanup failed"),
+            }
+        }
+        if failures.is_empty() && !before.is_empty() {
+            tracing::info!(%probe, "cleans up again");
+        }
     }
 
     fn uplink(&self, service: &Name, is_up: bool) {
@@ -97,6 +128,26 @@ mod tests {
         ];
         for (verdict, news) in cases {
             assert_eq!(log.change(&probe, &verdict), news, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn what_failed_of_a_cleanup_is_known_until_nothing_does() {
+        let log = StateLog::default();
+        let probe = ProbeKey { service: "a".parse().expect("a name"), probe: "b".parse().expect("a name") };
+        let step = CleanupPart::Step("delete".parse().expect("a name"), "exit_code");
+        let failures = |parts: &[&CleanupPart]| -> Vec<CleanupFailure> {
+            parts.iter().map(|part| CleanupFailure { part: (*part).clone(), detail: String::new() }).collect()
+        };
+        for (parts, before) in [
+            (vec![], vec![]),
+            (vec![&step], vec![]),
+            (vec![&step, &CleanupPart::Directory], vec![&step]),
+            (vec![], vec![&step, &CleanupPart::Directory]),
+            (vec![&step], vec![]),
+        ] {
+            let found = log.leaves(&probe, &failures(&parts));
+            assert_eq!(found.iter().collect::<Vec<_>>(), before, "{parts:?}");
         }
     }
 }

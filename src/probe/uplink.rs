@@ -1,6 +1,7 @@
-//! Whether the prober itself is cut off: while no reference target accepts a connection, runs that fail are
-//! skipped as the prober's own fault instead of counting as everybody's outage.
+//! Whether the prober itself is cut off: while no reference target answers, runs that fail are skipped as the
+//! prober's own fault instead of counting as everybody's outage.
 //!
+//! A target answers by accepting a TCP connection or by refusing one: either way somebody is there.
 //! The targets are asked when a run fails and, while all of them fail, once a second until one answers; never
 //! otherwise. A success stays a success.
 
@@ -8,13 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Recorder;
 use super::outcome::{Outcome, SkipReason, Verdict};
-use crate::spec::model::{self, Fleet, UplinkTarget};
+use super::{Prober, Recorder, net};
+use crate::spec::model::{self, Endpoint, Fleet, IpFamily};
 use crate::units::Name;
 
 /// How long an answer holds for other runs that fail: they ask once, not each.
@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Uplink {
     config: model::Uplink,
+    /// Looks up the targets' names as it does those of the probes.
+    prober: Arc<Prober>,
     /// One question at a time; who waits for it shares the answer.
     asking: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -44,10 +46,10 @@ struct State {
 }
 
 impl Uplink {
-    /// An uplink that has not been asked yet, and counts as up.
+    /// An uplink of what `prober` runs, which has not been asked yet and counts as up.
     #[must_use]
-    pub fn new(config: model::Uplink) -> Self {
-        Self { config, asking: tokio::sync::Mutex::default(), state: Mutex::default() }
+    pub fn new(config: model::Uplink, prober: Arc<Prober>) -> Self {
+        Self { config, prober, asking: tokio::sync::Mutex::default(), state: Mutex::default() }
     }
 
     /// The outcome as it counts: a failure becomes a skip if the uplink is down, or was while the run was going on.
@@ -57,10 +59,7 @@ impl Uplink {
         if let Verdict::Failed { reason, detail } = &outcome.verdict
             && self.was_down_since(started).await
         {
-            let detail = format!(
-                "no target of the uplink accepted a connection; the run had failed: {}: {detail}",
-                reason.as_str()
-            );
+            let detail = format!("no target of the uplink answered; the run had failed: {}: {detail}", reason.as_str());
             outcome.verdict = Verdict::Skipped { reason: SkipReason::Uplink, detail };
         }
         outcome
@@ -76,15 +75,15 @@ impl Uplink {
         !is_up || self.state().last_down.is_some_and(|down| down >= started)
     }
 
-    /// Asks every target at once, and returns whether one of them accepts a connection within the timeout.
+    /// Asks every target at once, and returns whether one of them answers within the timeout.
     async fn ask(&self) -> bool {
         let mut attempts = JoinSet::new();
         for target in &self.config.targets {
-            attempts.spawn(accepts(target.clone()));
+            attempts.spawn(answers(Arc::clone(&self.prober), target.clone()));
         }
         let any = async {
-            while let Some(accepted) = attempts.join_next().await {
-                if accepted.unwrap_or(false) {
+            while let Some(answered) = attempts.join_next().await {
+                if answered.unwrap_or(false) {
                     return true;
                 }
             }
@@ -129,18 +128,17 @@ impl Uplink {
     }
 }
 
-async fn accepts(target: UplinkTarget) -> bool {
-    let port = target.port;
-    let connected = match target.host {
-        url::Host::Ipv4(address) => TcpStream::connect((address, port)).await,
-        url::Host::Ipv6(address) => TcpStream::connect((address, port)).await,
-        url::Host::Domain(name) => TcpStream::connect((name.as_str(), port)).await,
-    };
-    connected.is_ok()
+/// Whether somebody is at a target. A name that cannot be looked up leads to nobody.
+async fn answers(prober: Arc<Prober>, target: Endpoint) -> bool {
+    match prober.resolver().lookup(&target.host, target.port, IpFamily::Any).await {
+        Ok(addresses) => net::is_anybody_at(&addresses).await,
+        Err(_) => false,
+    }
 }
 
 /// The uplinks of all services, shared by every probe that runs.
 pub(super) struct Uplinks {
+    prober: Arc<Prober>,
     recorder: Arc<dyn Recorder>,
     known: Mutex<Known>,
 }
@@ -154,8 +152,8 @@ struct Known {
 
 impl Uplinks {
     /// No uplinks yet; `recorder` is told of every change.
-    pub(super) fn new(recorder: Arc<dyn Recorder>) -> Self {
-        Self { recorder, known: Mutex::default() }
+    pub(super) fn new(prober: Arc<Prober>, recorder: Arc<dyn Recorder>) -> Self {
+        Self { prober, recorder, known: Mutex::default() }
     }
 
     /// Takes over what the fleet says; an uplink that did not change keeps what it found.
@@ -164,7 +162,8 @@ impl Uplinks {
         let wanted = fleet.services.iter().filter_map(|(name, service)| Some((name, service.uplink.as_ref()?)));
         let uplinks = wanted.map(|(name, config)| {
             let kept = known.uplinks.get(name).filter(|uplink| uplink.config == *config);
-            (name.clone(), kept.map_or_else(|| Arc::new(Uplink::new(config.clone())), Arc::clone))
+            let new = || Arc::new(Uplink::new(config.clone(), Arc::clone(&self.prober)));
+            (name.clone(), kept.map_or_else(new, Arc::clone))
         });
         let uplinks: BTreeMap<Name, Arc<Uplink>> = uplinks.collect();
         let replaced = std::mem::replace(&mut known.uplinks, uplinks);

@@ -211,8 +211,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error`], [`Error::Status`] among them for every status but 200.
-    pub async fn document<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        let response = self.http.get(self.url(path)).send().await.map_err(|error| self.failed(path, error))?;
+    pub async fn document<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+        let response = self.http.get(self.asked(path, query)).send().await.map_err(|error| self.failed(path, error))?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(Error::Unauthorized { url: self.url(path).into(), status: status.as_u16() });
@@ -225,11 +225,15 @@ impl Client {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+        self.send(path, self.http.get(self.asked(path, query))).await
+    }
+
+    fn asked(&self, path: &str, query: &[(&str, String)]) -> Url {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.set_query(Some(&encoded(query)));
         }
-        self.send(path, self.http.get(url)).await
+        url
     }
 
     /// Queries go as forms: they may be longer than an address.

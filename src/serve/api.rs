@@ -1,6 +1,6 @@
 //! The JSON API below `/api/v1/`: what is asked for by which path, and the document that describes it.
 //!
-//! Every answer is a type of [`crate::standing::model`], so that whoever asks reads what was written here. Nothing is
+//! Every answer is a type of [`crate::standing::model`] or [`crate::gate::model`], so that whoever asks reads what was written here. Nothing is
 //! added up in this file.
 
 use http::StatusCode;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::board::Board;
+use crate::gate::{Answer, NoAnswer, Question};
 use crate::standing::model::{Burndown, Days, Outages, Problem, SloDetail, Slos};
 
 /// Where the API is.
@@ -22,25 +23,52 @@ const PARTS: [(&str, &str); 3] = [
     ("days", "The SLI day by day"),
 ];
 
+/// What the gate may be asked, and what it means.
+const QUERY: [(&str, &str); 6] = [
+    ("service", "Only the SLOs of this service"),
+    ("slo", "Only SLOs of this name"),
+    ("change", "A change of the file that is to begin"),
+    ("downtime", "How long users would notice a change that is in no file, such as `5m`; with `duration`"),
+    ("duration", "How long it would take, such as `4h`; with `downtime`"),
+    ("at", "A moment of the past, such as `2026-01-31T06:00:00Z`"),
+];
+
 /// The status and text of the answer to a path; none if the path is none of these.
-pub(super) async fn answer(board: Option<&Board>, path: &str) -> Option<(StatusCode, String)> {
+pub(super) async fn answer(board: Option<&Board>, path: &str, query: Option<&str>) -> Option<(StatusCode, String)> {
     let parts: Vec<&str> = path.strip_prefix(ROOT)?.split('/').collect();
-    match parts.as_slice() {
-        ["openapi.json"] => Some((StatusCode::OK, document().to_string())),
-        ["slos", of @ ..] => Some(match board {
-            Some(board) => of_board(board, of, jiff::Timestamp::now().as_second()).await,
-            None => problem(StatusCode::SERVICE_UNAVAILABLE, "no_history", "This server keeps and reads no history."),
-        }),
-        _ => None,
+    let now = jiff::Timestamp::now();
+    Some(match (parts.as_slice(), board) {
+        (["openapi.json"], _) => (StatusCode::OK, document().to_string()),
+        (["slos", ..] | ["gate"], None) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "no_history", "This server keeps and reads no history.")
+        }
+        (["slos", of @ ..], Some(board)) => of_board(board, of, now.as_second()).await,
+        (["gate"], Some(board)) => of_gate(board, query, now).await,
+        _ => return None,
+    })
+}
+
+async fn of_gate(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (StatusCode, String) {
+    let question = match Question::read(query) {
+        Ok(question) => question,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
+    };
+    match board.gate(&question, now).await {
+        Ok(answer) => written(&answer),
+        Err(error) => {
+            let (status, code) = match error {
+                NoAnswer::NoSuchSlo => (StatusCode::NOT_FOUND, "unknown_slo"),
+                NoAnswer::NoSuchChange(..) => (StatusCode::NOT_FOUND, "unknown_change"),
+                NoAnswer::Future(_) => (StatusCode::BAD_REQUEST, "bad_question"),
+            };
+            problem(status, code, &error.to_string())
+        }
     }
 }
 
 async fn of_board(board: &Board, of: &[&str], now: i64) -> (StatusCode, String) {
     match of {
-        [] => {
-            let (at, standings) = board.all(now).await;
-            written(&Slos { at, slos: standings.iter().map(|standing| standing.state.clone()).collect() })
-        }
+        [] => written(&board.slos().await),
         [service, slo] => of_slo(board, service, slo, "", now).await,
         [service, slo, part] => of_slo(board, service, slo, part, now).await,
         _ => problem(StatusCode::NOT_FOUND, "not_found", "There is nothing under this path; see openapi.json."),
@@ -84,6 +112,10 @@ pub(super) fn document() -> Value {
     paths.insert(format!("{ROOT}slos"), get::<Slos>(&mut schemas, "Every SLO; what needs attention comes first", &[]));
     let names = ["service", "slo"];
     paths.insert(slo.clone(), get::<SloDetail>(&mut schemas, "One SLO with each of its groups", &names));
+    let summary = "Whether deployments may go on, and whether a planned change fits";
+    let mut gate = get::<Answer>(&mut schemas, summary, &[]);
+    with_query(&mut gate, &mut schemas);
+    paths.insert(format!("{ROOT}gate"), gate);
     for (part, summary) in PARTS {
         let operation = match part {
             "burndown" => get::<Burndown>(&mut schemas, summary, &names),
@@ -120,4 +152,19 @@ fn get<T: JsonSchema>(schemas: &mut SchemaGenerator, summary: &str, names: &[&st
     }
     let parameters: Vec<Value> = names.iter().map(parameter).collect();
     json!({"get": {"summary": summary, "parameters": parameters, "responses": responses}})
+}
+
+/// Adds what the gate may be asked to the description of its path.
+fn with_query(operation: &mut Value, schemas: &mut SchemaGenerator) {
+    let problem = schemas.subschema_for::<Problem>().to_value();
+    let parameter = |(name, what): &(&str, &str)| json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}});
+    let parameters: Vec<Value> = QUERY.iter().map(parameter).collect();
+    let refusal =
+        |what: &str| json!({"description": what, "content": {"application/json": {"schema": problem.clone()}}});
+    let Some(operation) = operation.get_mut("get").and_then(Value::as_object_mut) else { return };
+    operation.insert("parameters".to_owned(), parameters.into());
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        responses.insert("400".to_owned(), refusal("The question cannot be understood"));
+        responses.insert("404".to_owned(), refusal("No such SLO or change"));
+    }
 }

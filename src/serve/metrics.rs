@@ -68,6 +68,12 @@ impl Metrics {
         }
     }
 
+    /// The counts of a probe as they are shown now; none of a probe that is not there.
+    pub(super) fn counts(&self, probe: &ProbeKey) -> Option<Counts> {
+        let entry = self.store.shown().probes.get(probe).map(Arc::clone)?;
+        Some(entry.counts.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
     /// Writes every metric as it is now.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::access::{self, Access};
 use super::api;
-use super::board::{self, Board};
+use super::board::Board;
 use super::body::{AnyBody, streamed, whole};
 use super::daemon::ReloadRequest;
 use super::exposition::Format;
@@ -135,10 +135,12 @@ async fn admitted<B: Body>(app: &App, request: &Request<B>) -> Response<AnyBody>
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return not_allowed("GET, HEAD");
     }
-    if let Some((status, text)) = api::answer(app.files().0.as_ref(), path).await {
+    if let Some((status, text)) = api::answer(app.files().0.as_ref(), path, request.uri().query()).await {
         return respond(status, JSON, whole(text));
     }
-    if let Some(answer) = on_board(app, path).await {
+    if let Some(board) = app.files().0
+        && let Some(answer) = board.answer(path, request.uri().query().unwrap_or_default(), &app.metrics).await
+    {
         return answer;
     }
     if let Some(answer) = on_probes(app, path, request.uri().query()) {
@@ -186,18 +188,6 @@ async fn reload(app: &App, headers: &HeaderMap) -> Response<AnyBody> {
         Ok(Err(_)) => plain(StatusCode::SERVICE_UNAVAILABLE, "burndown is stopping.\n"),
         Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "The files are still being read.\n"),
     }
-}
-
-/// What the board has under a path, if there is a board.
-async fn on_board(app: &App, path: &str) -> Option<Response<AnyBody>> {
-    let board = app.files().0?;
-    let now = jiff::Timestamp::now().as_second();
-    let (content_type, text) = match path {
-        "/" => (HTML, board.page(now).await.ok()),
-        "/board.js" => ("text/javascript; charset=utf-8", Some(board::SCRIPT.to_owned())),
-        _ => return None,
-    };
-    Some(made(content_type, text, board::CONTENT_SECURITY_POLICY))
 }
 
 /// What there is of the probes under a path.
@@ -272,7 +262,8 @@ fn plain(status: StatusCode, text: &'static str) -> Response<AnyBody> {
     respond(status, TEXT, whole(text))
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: AnyBody) -> Response<AnyBody> {
+/// An answer that nobody keeps.
+pub(super) fn respond(status: StatusCode, content_type: &'static str, body: AnyBody) -> Response<AnyBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

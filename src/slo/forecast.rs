@@ -4,6 +4,8 @@
 //! last seven days repeats, and whoever shows it has to say so.
 
 use super::budget::{self, Slice, Tallies};
+use super::change;
+use super::gate::{self, Held, Latch, Thresholds};
 use crate::units::Duration;
 
 /// The traffic that is repeated.
@@ -66,6 +68,19 @@ impl Forecast {
     pub fn reaches(&self, wanted: f64) -> Option<i64> {
         self.remaining().find(|(_, remaining)| *remaining >= wanted).map(|(end, _)| end)
     }
+
+    /// The first moment to come, in Unix seconds, at which a gate that is `held` now is open and lets `needed` seconds
+    /// be spent. It is the moment at which the gate itself will say so, since it goes through the same slices.
+    #[must_use]
+    pub fn opens(&self, held: Held, thresholds: &Thresholds, needed: f64) -> Option<i64> {
+        let gates = self.remaining().scan(held, |held, (end, remaining)| {
+            *held = gate::step(Some(*held), remaining, thresholds);
+            Some((end, *held, remaining))
+        });
+        let is_enough = |remaining: f64| change::available(remaining, thresholds.close_at) >= needed;
+        let mut open = gates.filter(|(_, held, remaining)| held.latch == Latch::Open && is_enough(*remaining));
+        open.next().map(|(end, _, _)| end)
+    }
 }
 
 /// The traffic of the same slice some weeks before `end`, in the last week of what is known up to `last`.
@@ -80,6 +95,7 @@ fn repeated(past: &[Slice], end: i64, last: i64, step: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::model::Resume;
 
     const MINUTE: i64 = 60;
     const DAY: i64 = 86_400;
@@ -107,6 +123,23 @@ mod tests {
         assert_eq!(forecast.reaches(600.0), Some(32 * DAY + 20 * MINUTE));
         assert_eq!(forecast.reaches(43.2 * 60.0), Some(39 * DAY + 10 * MINUTE));
         assert_eq!(forecast.reaches(43.3 * 60.0), None);
+    }
+
+    #[test]
+    fn a_gate_opens_when_it_will_have_reason_to_and_a_change_when_it_fits() {
+        let third = |end: i64| (2 * DAY..2 * DAY + 50 * MINUTE).contains(&(end - 1));
+        let (slices, now) = (history(third), 30 * DAY);
+        let forecast = Forecast::of(&slices, Traffic::Steady(10.0), MONTH, SLICE, 43.2 * 60.0, now);
+        let thresholds = Thresholds { close_at: 0.0, resume_at: 600.0, resume: Resume::AtLevel };
+        let opens = |latch, thresholds: Thresholds, needed| {
+            forecast.opens(Held { latch, trough: -6.9 * 60.0 }, &thresholds, needed)
+        };
+        // 16.8 minutes have to come back, or 9.9 after a lowest point that was a little lower; five come at a time.
+        assert_eq!(opens(Latch::Closed, thresholds, 0.0), Some(32 * DAY + 20 * MINUTE));
+        let from_trough = Thresholds { resume: Resume::FromTrough, ..thresholds };
+        assert_eq!(opens(Latch::Closed, from_trough, 0.0), Some(32 * DAY + 10 * MINUTE));
+        assert_eq!(opens(Latch::Closed, thresholds, 1_080.0), Some(32 * DAY + 25 * MINUTE));
+        assert_eq!(opens(Latch::Closed, thresholds, 2_593.0), None);
     }
 
     #[test]

@@ -15,4 +15,4 @@ pub mod meaning;
 pub mod plan;
 pub mod window;
 
-pub use plan::{Plan, SloPlan};
+pub use plan::{Calendar, Plan, SloPlan};

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
+use super::change::Need;
 use super::findings::{self, Finding};
 use super::window::{self, Dropped, Pair, Tier};
 use super::{alerting, budget};
 use crate::diag::Diagnostic;
 use crate::names::Alert;
-use crate::spec::model::{BudgetAmount, Budgeting, Fleet, Severity, Sli, Slo};
+use crate::spec::model::{BudgetAmount, Budgeting, Change, Fleet, Service, Severity, Sli, Slo, WorkingHours};
 use crate::units::{Duration, Name};
 
 /// The plans of all SLOs, by service and SLO in order of their names.
@@ -17,6 +18,17 @@ use crate::units::{Duration, Name};
 pub struct Plan {
     /// Services with the plans of their SLOs.
     pub services: BTreeMap<Name, BTreeMap<Name, SloPlan>>,
+    /// Services with what they say of planned changes.
+    pub calendars: BTreeMap<Name, Calendar>,
+}
+
+/// What a service says of planned changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calendar {
+    /// The changes by name, with what each needs.
+    pub changes: BTreeMap<Name, Need>,
+    /// When people are at work; without it a change may run at any time.
+    pub hours: Option<WorkingHours>,
 }
 
 /// The plan of one SLO.
@@ -47,6 +59,7 @@ impl Plan {
         let mut plan = Self::default();
         let mut diagnostics = Vec::new();
         for service in fleet.services.values() {
+            plan.calendars.insert(service.name.clone(), Calendar::of(service));
             let slos = plan.services.entry(service.name.clone()).or_default();
             for slo in service.slos.values() {
                 let (planned, findings) = SloPlan::of(slo);
@@ -60,6 +73,15 @@ impl Plan {
     /// Every planned SLO, in order.
     pub fn slos(&self) -> impl Iterator<Item = &SloPlan> {
         self.services.values().flat_map(BTreeMap::values)
+    }
+}
+
+impl Calendar {
+    fn of(service: &Service) -> Self {
+        let need = |(name, change): (&Name, &Change)| {
+            (name.clone(), Need { downtime: change.downtime, duration: change.duration })
+        };
+        Self { changes: service.changes.iter().map(need).collect(), hours: service.working_hours.clone() }
     }
 }
 

@@ -71,24 +71,9 @@ pub struct Service {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uplink {
     /// Where a TCP connection is tried, at least one.
-    pub targets: Vec<UplinkTarget>,
-    /// How long a target may take to accept one.
+    pub targets: Vec<Endpoint>,
+    /// How long a target may take to accept or to refuse one, its name looked up within that.
     pub timeout: Duration,
-}
-
-/// One reference target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UplinkTarget {
-    /// A name or an address.
-    pub host: url::Host,
-    /// The port, never 0.
-    pub port: u16,
-}
-
-impl std::fmt::Display for UplinkTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
 }
 
 /// What a planned change costs.

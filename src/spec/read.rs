@@ -333,7 +333,7 @@ const fn refusal(code: Code) -> &'static str {
         Code::InvalidUrl => "not a URL to probe",
         Code::InvalidPattern => "not a pattern",
         Code::InvalidExchange => "cannot be said",
-        Code::InvalidTarget | Code::InvalidUplink => "not a target",
+        Code::InvalidTarget => "not a target",
         Code::InvalidStatus => "not a status",
         Code::InvalidTls => "not the name of a server",
         Code::InvalidHeader => "cannot be sent",

@@ -7,6 +7,7 @@
 mod day;
 pub mod model;
 mod outage;
+mod outlook;
 mod state;
 mod sums;
 pub mod words;
@@ -22,6 +23,7 @@ use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
 
 use model::{Burndown, Data, Days, Outages, SloDetail, SloState, Slos};
+pub use outlook::{GroupOutlook, Outlook};
 use state::Looked;
 
 /// Slices shorter than this are not read for days, only for windows: nobody needs a month of seconds.
@@ -110,6 +112,20 @@ impl Standings {
         let has_days = self.history.slice(&SloKey::of(&plan.slo)) >= SHORTEST_OF_DAYS;
         let read = self.read(plan, if has_days { windows.max(days) } else { windows }, now).await;
         Some(self.looked(plan, &read, now).full())
+    }
+
+    /// What becomes of the gates of some SLOs, as far as that can be said at `now`, in seconds of Unix time.
+    ///
+    /// `wanted` says which, and how many seconds of their budget somebody wants to spend at once, or zero.
+    pub async fn outlooks(&self, wanted: impl Fn(&SloPlan) -> Option<f64>, now: i64) -> Vec<Outlook> {
+        let wanted = self.slos.iter().filter_map(|plan| Some((plan, wanted(plan)?)));
+        let readings: Vec<_> = wanted.map(|(plan, needed)| self.outlook(plan, needed, now).boxed()).collect();
+        stream::iter(readings).buffered(AT_ONCE).collect().await
+    }
+
+    async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64) -> Outlook {
+        let read = self.read(plan, state::needed(plan), now).await;
+        self.looked(plan, &read, now).outlook(needed)
     }
 
     async fn standing(&self, plan: &SloPlan, now: i64) -> Standing {

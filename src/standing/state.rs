@@ -7,10 +7,11 @@ use super::model::{
     SloState,
 };
 use super::sums::{Sums, Track};
-use super::{Full, Standing, day, outage, rounded, seconds, words};
+use super::{Full, GroupOutlook, Outlook, Standing, day, outage, rounded, seconds, words};
 use crate::history::{Group, HistoryError, Slice};
 use crate::slo::SloPlan;
 use crate::slo::budget::{self, LEAST_COVERAGE_PERCENT};
+use crate::slo::gate::Replay;
 use crate::slo::window::{Pair, RETIRED_AFTER};
 use crate::spec::model::Severity;
 use crate::units::Duration;
@@ -49,6 +50,7 @@ struct Judged<'a> {
     sums: Sums<'a>,
     track: Track,
     data: Data,
+    replay: Replay,
     gate: GateState,
 }
 
@@ -92,14 +94,29 @@ impl<'a> Looked<'a> {
         let sums = Sums::new(self.plan, self.step, group.slices, &group.events, group.is_cut, self.now);
         let track = sums.track();
         let data = self.error.map_or_else(|| sums.budget.state.into(), Data::from);
-        let gate = GateState::of(self.plan, &sums.replay(&track), data);
-        Judged { labels: group.labels, all: group.all, sums, track, data, gate }
+        let replay = sums.replay(&track);
+        let gate = GateState::of(self.plan, &replay, data);
+        Judged { labels: group.labels, all: group.all, sums, track, data, replay, gate }
     }
 
     /// What a list shows of it.
     pub(super) fn standing(&self) -> Standing {
         let groups = self.judged();
         Standing { state: self.state(&groups), burndown: groups.worst.burndown() }
+    }
+
+    /// What a gate needs of it, where somebody wants to spend `needed` seconds.
+    pub(super) fn outlook(&self, needed: f64) -> Outlook {
+        let groups = self.judged();
+        let outlook = |group: &Judged<'_>| GroupOutlook {
+            detail: group.detail(),
+            opens_at: (group.data == Data::Known).then(|| group.sums.opens_at(&group.replay, needed)).flatten(),
+        };
+        Outlook {
+            state: self.state(&groups),
+            is_exact: self.plan.slo.sli.probe_interval().is_some(),
+            groups: groups.all().map(outlook).collect(),
+        }
     }
 
     /// All there is to say about it.

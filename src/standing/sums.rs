@@ -5,9 +5,11 @@ use super::{rounded, seconds};
 use crate::history::Slice;
 use crate::slo::SloPlan;
 use crate::slo::budget::{self, Budget, State, Tallies, Tally};
+use crate::slo::change;
+use crate::slo::forecast::{Forecast, Traffic};
 use crate::slo::gate::{self, Latch, Replay, Thresholds};
 use crate::slo::window::Pair;
-use crate::spec::model::OnUnknown;
+use crate::spec::model::{Budgeting, OnUnknown};
 use crate::units::Duration;
 
 /// At most this many points are drawn, and one for the beginning; more would not be seen.
@@ -22,6 +24,7 @@ pub(super) struct Sums<'a> {
     /// The length of a slice.
     pub(super) step: Duration,
     pub(super) slices: &'a [Slice],
+    events: &'a [budget::Slice],
     /// The end of the newest slice that is complete, or where it would end, in seconds of Unix time.
     pub(super) at: i64,
     /// What the window holds.
@@ -51,7 +54,7 @@ impl<'a> Sums<'a> {
         let tallies = if is_cut { Tallies::cut(events, step) } else { Tallies::new(events, step) };
         let tally = tallies.tally(plan.slo.window, at);
         let budget = budget::budget(plan.slo.objective, plan.slo.window, step, &tally, at);
-        Self { plan, step, slices, at, tally, budget, tallies }
+        Self { plan, step, slices, events, at, tally, budget, tallies }
     }
 
     /// Good events in percent of all.
@@ -82,6 +85,31 @@ impl<'a> Sums<'a> {
     pub(super) fn replay(&self, track: &Track) -> Replay {
         let known = track.iter().filter(|(_, budget)| budget.state == State::Known);
         gate::replay(known.map(|(at, budget)| (*at, budget.remaining)), &Thresholds::of(self.plan))
+    }
+
+    /// When the gate is open and `needed` seconds may be spent if nothing more fails, in seconds of Unix time; none while
+    /// that is so already, and if it never will be.
+    pub(super) fn opens_at(&self, replay: &Replay, needed: f64) -> Option<i64> {
+        let (held, thresholds) = (replay.held?, Thresholds::of(self.plan));
+        let available = change::available(self.budget.remaining, thresholds.close_at);
+        if held.latch == Latch::Open && available >= needed {
+            return None;
+        }
+        let (window, total) = (self.plan.slo.window, budget::to_f64(self.plan.budget_seconds));
+        Forecast::of(self.events, self.traffic(), window, self.step, total, self.at).opens(held, &thresholds, needed)
+    }
+
+    /// The traffic to come: of a probe its runs, from as many places as run it now.
+    fn traffic(&self) -> Traffic {
+        let Some(interval) = self.plan.slo.sli.probe_interval() else { return Traffic::Repeating };
+        let mean = self.tally.total * self.step.as_secs_f64() / self.tally.observed.max(self.step.as_secs_f64());
+        Traffic::Steady(match self.plan.slo.budgeting {
+            Budgeting::Timeslices { .. } => mean,
+            Budgeting::Occurrences => {
+                let runs = self.step.as_secs_f64() / interval.as_secs_f64();
+                (mean / runs).round().max(1.0) * runs
+            }
+        })
     }
 
     /// How the remaining budget moved of late.

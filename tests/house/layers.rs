@@ -11,7 +11,7 @@ struct Layer {
 }
 
 /// Every module of the crate, in the order in which data flows.
-const LAYERS: [Layer; 16] = [
+const LAYERS: [Layer; 17] = [
     Layer { module: "units", may_import: &[], because: "quantities are valid on their own" },
     Layer { module: "names", may_import: &["units"], because: "names do not behave" },
     Layer { module: "diag", may_import: &["units", "names"], because: "a message knows nothing of what found it" },
@@ -66,8 +66,13 @@ const LAYERS: [Layer; 16] = [
         because: "what is so does not depend on who shows it or decides by it",
     },
     Layer {
+        module: "gate",
+        may_import: &["units", "names", "diag", "spec", "slo", "history", "standing"],
+        because: "a decision follows from standings, whoever asks for it",
+    },
+    Layer {
         module: "serve",
-        may_import: &["units", "names", "diag", "spec", "slo", "probe", "history", "standing"],
+        may_import: &["units", "names", "diag", "spec", "slo", "probe", "history", "standing", "gate"],
         because: "the server shows probes and history; rules are another branch",
     },
     Layer {
@@ -86,6 +91,7 @@ const LAYERS: [Layer; 16] = [
             "probe",
             "history",
             "standing",
+            "gate",
             "serve",
         ],
         because: "the command line stands on top",

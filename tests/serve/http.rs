@@ -170,6 +170,16 @@ fn bodies() -> Vec<Case> {
             "in phase transfer",
         ),
         Case(
+            "a byte a second",
+            after_head([
+                sends("HTTP/1.1 200 O\r\nContent-Length: 99\r\n\r\n"),
+                Act::Trickle(vec![b'x'; 99], Duration::from_secs(1)),
+            ]),
+            "",
+            "timeout",
+            "in phase transfer",
+        ),
+        Case(
             "a wrong status is not read on",
             after_head([sends("HTTP/1.1 500 O\r\nContent-Length: 99\r\n\r\n"), Act::Hang]),
             "",
@@ -217,6 +227,13 @@ fn breaks() -> Vec<Case> {
         Case(
             "a proper head, slowly",
             after_head([sends("HTTP/1.1 200 O\r\nX-A: "), Act::Trickle(vec![b'a'; 99], Duration::from_millis(50))]),
+            "",
+            "timeout",
+            "in phase transfer",
+        ),
+        Case(
+            "a head of a byte a second",
+            after_head([Act::Trickle(b"HTTP/1.1 200 O\r\n\r\n".to_vec(), Duration::from_secs(1))]),
             "",
             "timeout",
             "in phase transfer",

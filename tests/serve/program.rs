@@ -128,7 +128,7 @@ pub(super) fn wait_for(log: &Receiver<String>, part: &str) -> String {
 
 /// The log lines up to the next one with this part.
 #[track_caller]
-fn lines_until(log: &Receiver<String>, part: &str) -> Vec<String> {
+pub(super) fn lines_until(log: &Receiver<String>, part: &str) -> Vec<String> {
     let mut seen = Vec::new();
     while let Ok(line) = log.recv_timeout(Duration::from_secs(20)) {
         let is_last = line.contains(part);

@@ -4,42 +4,56 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use burndown::probe::{Grace, Recorder, Scheduler};
+use burndown::probe::{Grace, Prober, Recorder, Resolver, Scheduler};
 use burndown::spec::model::Fleet;
 use rustls::RootCertStore;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::program::{Program, body, wait_for};
 use super::{Notebook, prober};
-use crate::support::target::{Act, Target, answers};
+use crate::support::target::{Act, Target, answers, refusing};
 
 /// A file with an uplink.
 fn file(uplink: &str, probes: &str) -> String {
     format!("{}uplink: {uplink}\n", super::file(probes))
 }
 
-/// An address that nobody else is given while it is held, and at which nobody listens yet.
-struct Reserved(TcpSocket);
+/// A reference target that answers, or is as silent as one that cannot be reached: its queue is full, so that a
+/// connection is neither accepted nor refused.
+struct Gateway {
+    listener: Arc<TcpListener>,
+    queued: Vec<TcpStream>,
+    answering: Option<AbortOnDropHandle<()>>,
+}
 
-impl Reserved {
-    fn new() -> Self {
-        Self(Self::bound("127.0.0.1:0".parse().expect("an address")))
-    }
-
-    fn bound(address: SocketAddr) -> TcpSocket {
+impl Gateway {
+    async fn silent() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
-        // Two sockets may have the same address as long as only one of them listens.
-        socket.set_reuseaddr(true).expect("an option");
-        socket.bind(address).expect("binds");
-        socket
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("binds");
+        let listener = Arc::new(socket.listen(0).expect("listens"));
+        let mut gateway = Self { listener, queued: Vec::new(), answering: None };
+        gateway.fall_silent().await;
+        gateway
     }
 
     fn address(&self) -> SocketAddr {
-        self.0.local_addr().expect("is bound")
+        self.listener.local_addr().expect("is bound")
     }
 
-    fn listen(&self) -> TcpListener {
-        Self::bound(self.address()).listen(64).expect("listens")
+    fn answer(&mut self) {
+        let listener = Arc::clone(&self.listener);
+        let answering = async move { while listener.accept().await.is_ok() {} };
+        self.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
+    }
+
+    async fn fall_silent(&mut self) {
+        self.answering = None;
+        let patience = Duration::from_millis(300);
+        while let Ok(queued) = timeout(patience, TcpStream::connect(self.address())).await {
+            self.queued.push(queued.expect("is queued"));
+        }
     }
 }
 
@@ -50,9 +64,13 @@ fn fleet(uplink: &str, probes: &str) -> Fleet {
 }
 
 fn start(fleet: &Fleet) -> (Scheduler, Arc<Notebook>) {
+    start_with(prober(RootCertStore::empty()), fleet)
+}
+
+fn start_with(prober: Prober, fleet: &Fleet) -> (Scheduler, Arc<Notebook>) {
     let notebook = Arc::new(Notebook::default());
     let recorder: Arc<dyn Recorder> = notebook.clone();
-    (Scheduler::start(fleet, Arc::new(prober(RootCertStore::empty())), recorder), notebook)
+    (Scheduler::start(fleet, Arc::new(prober), recorder), notebook)
 }
 
 fn http(name: &str, time: &str, url: &str) -> String {
@@ -62,10 +80,10 @@ fn http(name: &str, time: &str, url: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_counts_while_any_target_answers_and_is_skipped_while_none_does() {
     let good = Target::plain(answers(200, "ok")).await;
-    let [bad, other, gateway] = [Reserved::new(), Reserved::new(), Reserved::new()];
-    let listener = gateway.listen();
-    let (bad, others) = (bad.address(), format!("\"{}\", \"{}\"", other.address(), gateway.address()));
-    let uplink = format!("{{targets: [{others}], timeout: 500ms}}");
+    let (bad, other, mut gateway) = (refusing().await, Gateway::silent().await, Gateway::silent().await);
+    gateway.answer();
+    let others = format!("\"{}\", \"{}\"", other.address(), gateway.address());
+    let uplink = format!("{{targets: [{others}], timeout: 200ms}}");
     let probes =
         http("first", "100ms", &format!("http://{bad}/")) + &http("good", "100ms", good.url("http", "/").as_str());
     let (scheduler, notebook) = start(&fleet(&uplink, &probes));
@@ -75,7 +93,7 @@ async fn a_failure_counts_while_any_target_answers_and_is_skipped_while_none_doe
     assert!(count("first", "connect") >= 5);
     assert_eq!(count("first", "uplink"), 0);
 
-    drop(listener);
+    gateway.fall_silent().await;
     // An answer of a moment ago may still hold.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let (failed, skipped) = (count("first", "connect"), count("first", "uplink"));
@@ -85,7 +103,7 @@ async fn a_failure_counts_while_any_target_answers_and_is_skipped_while_none_doe
     assert_eq!((count("good", "uplink"), count("good", "connect")), (0, 0), "a success stays a success");
     assert!(count("good", "success") >= 15);
 
-    let _back = gateway.listen();
+    gateway.answer();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let failed = count("first", "connect");
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -94,16 +112,38 @@ async fn a_failure_counts_while_any_target_answers_and_is_skipped_while_none_doe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_a_silent_uplink_makes_no_run_late() {
-    // A queue of no length takes one connection; what comes then is neither accepted nor refused.
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("binds");
-    let silent = socket.listen(0).expect("listens");
-    let address = silent.local_addr().expect("is bound");
-    let _queued = tokio::net::TcpStream::connect(address).await.expect("the first is queued");
-    let blocked = tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(address)).await;
-    assert!(blocked.is_err(), "the second waits");
+async fn a_target_that_refuses_is_there_and_names_are_looked_up_as_those_of_probes() {
+    let (bad, port) = (refusing().await, refusing().await.port());
+    let directory = tempfile::tempdir().expect("a directory");
+    let [resolv_conf, hosts] = ["resolv.conf", "hosts"].map(|name| directory.path().join(name));
+    std::fs::write(&resolv_conf, "").expect("writes");
+    std::fs::write(&hosts, "127.0.0.1 gateway.invalid\n").expect("writes");
+    for (target, word) in [
+        (format!("127.0.0.1:{port}"), "connect"),
+        (format!("gateway.invalid:{port}"), "connect"),
+        (format!("nobody.invalid:{port}"), "uplink"),
+        // Nobody can be at the broadcast address.
+        (format!("255.255.255.255:{port}"), "uplink"),
+    ] {
+        let prober =
+            prober(RootCertStore::empty()).resolving_by(Resolver::of_files(resolv_conf.clone(), hosts.clone()));
+        let uplink = format!("{{targets: ['{target}'], timeout: 300ms}}");
+        let probes = http("first", "100ms", &format!("http://{bad}/"));
+        let (scheduler, notebook) = start_with(prober, &fleet(&uplink, &probes));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scheduler.stop(Grace::default()).await;
+        let counts = ["connect", "uplink"].map(|word| (word, notebook.times("first", word).len()));
+        for (found, count) in counts {
+            assert_eq!(count >= 5, found == word, "{target}: {counts:?}");
+            assert_eq!(count == 0, found != word, "{target}: {counts:?}");
+        }
+    }
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_a_silent_uplink_makes_no_run_late() {
+    let silent = Gateway::silent().await;
+    let address = silent.address();
     let hanging = Target::plain(vec![Act::Hang]).await;
     // The run ends at its wall, just when the next is due, and the uplink is asked for 900 ms after that.
     let probes = http("first", "1s", hanging.url("http", "/").as_str());
@@ -119,8 +159,7 @@ async fn asking_a_silent_uplink_makes_no_run_late() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_loud_when_it_acts_and_silent_unless_it_is_given() {
-    let [bad, gateway] = [Reserved::new(), Reserved::new()];
-    let bad = bad.address();
+    let (bad, mut gateway) = (refusing().await, Gateway::silent().await);
     let probes = http("first", "200ms", &format!("http://{bad}/"));
     let without = Program::start(&probes, &[], &[]);
     let uplink = format!("{{targets: [\"{}\"], timeout: 300ms}}", gateway.address());
@@ -147,7 +186,7 @@ async fn it_is_loud_when_it_acts_and_silent_unless_it_is_given() {
     assert_eq!(list["uplinks_down"], serde_json::json!(["shop"]));
     assert_eq!((&list["probes"][0]["state"], &list["probes"][0]["reason"]), (&"skipped".into(), &"uplink".into()));
 
-    let _back = gateway.listen();
+    gateway.answer();
     wait_for(&program.log, "the uplink is back");
     assert_eq!(program.value(gauge), Some(1.0));
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -80,7 +80,7 @@ fn the_answers_are_what_the_document_says() {
     let (_, document) = get(address, "/api/v1/openapi.json");
     assert_eq!(document["openapi"], "3.1.0");
     let templates: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(templates.len(), 5, "{templates:?}");
+    assert_eq!(templates.len(), 6, "{templates:?}");
     for template in templates {
         let path = template.replace("{service}", "shop").replace("{slo}", "requests");
         let (status, answer) = get(address, &path);

@@ -6,6 +6,7 @@
 pub(crate) mod alertmanager;
 pub(crate) mod amtool;
 pub(crate) mod backfill;
+pub(crate) mod browser;
 pub(crate) mod burndown;
 pub(crate) mod clock;
 pub(crate) mod counting_target;

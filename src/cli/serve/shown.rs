@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::files::Content;
+use crate::gate::Gates;
 use crate::history::{History, Prometheus, Storage};
 use crate::prometheus::Client;
 use crate::serve::board::Board;
 use crate::slo::Plan;
-use crate::standing::Standings;
 
 /// A Prometheus, which counts SLOs of every kind, or else this service's own history, which counts its probes.
 pub(super) struct Shown {
@@ -21,13 +21,13 @@ impl Shown {
         match (&self.prometheus, &self.storage) {
             (Some(client), _) => {
                 let history: Arc<dyn History> = Arc::new(Prometheus::new(client.clone(), &content.plan));
-                Some(Board::new(Standings::new(&content.plan, history)))
+                Some(Board::new(Gates::new(&content.plan, history)))
             }
             (None, Some(storage)) => {
                 // What other shards run is not counted here.
                 let (plan, _) = Plan::of(&content.fleet);
                 let history: Arc<dyn History> = Arc::clone(storage) as Arc<dyn History>;
-                Some(Board::new(Standings::new(&plan, history)))
+                Some(Board::new(Gates::new(&plan, history)))
             }
             (None, None) => None,
         }

@@ -6,6 +6,7 @@
 mod clock;
 mod day;
 mod file;
+mod kept;
 mod minutes;
 mod read;
 mod slices;
@@ -31,6 +32,7 @@ use crate::units;
 
 pub use clock::{Clock, SystemClock};
 pub use file::FileError;
+pub use kept::Kept;
 pub use read::{Archive, ArchivedMinute, ArchivedProbe};
 
 use read::Readers;

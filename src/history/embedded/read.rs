@@ -22,7 +22,7 @@ const READERS: usize = 4;
 
 /// A probe may have run less often than it does now: a slice may be in use because of a run this long before, in
 /// seconds.
-const LOOK_BACK: i64 = 86_400;
+pub(super) const LOOK_BACK: i64 = 86_400;
 
 /// The connections of those who read.
 pub(super) struct Readers {

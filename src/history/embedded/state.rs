@@ -15,7 +15,7 @@ use crate::history::{Event, SloKey, StorageState};
 use crate::probe::ProbeKey;
 use crate::probe::outcome::{Outcome, Verdict};
 use crate::slo::window::{SLICE, Tier};
-use crate::spec::model::{Budgeting, Fleet, Sli};
+use crate::spec::model::{Budgeting, Fleet, Sli, Slo};
 use crate::units::Duration;
 
 /// Every slice is of minutes; those of a probe begin with its first event, and so do its slices of this length.
@@ -51,6 +51,20 @@ pub(super) struct Counted {
     pub(super) step: i64,
     /// The length of a time slice in seconds, and the ratio of bad events above which it is bad.
     pub(super) timeslices: Option<(i64, Decimal)>,
+}
+
+impl Counted {
+    /// What an SLO counts, if it counts the runs of a probe.
+    pub(super) fn of(slo: &Slo) -> Option<Self> {
+        let Sli::Probe { probe, .. } = &slo.sli else { return None };
+        let probe = ProbeKey { service: slo.service.clone(), probe: probe.clone() };
+        let step = if Tier::of(slo.window) == Tier::Slow { whole_seconds(SLICE) / 60 } else { 1 };
+        let timeslices = match slo.budgeting {
+            Budgeting::Occurrences => None,
+            Budgeting::Timeslices { slice, target } => Some((whole_seconds(slice).max(1), Decimal::ONE - target)),
+        };
+        Some(Self { probe, step, timeslices })
+    }
 }
 
 /// A probe that is or was counted.
@@ -134,18 +148,9 @@ impl State {
                 (known.in_fleet, known.interval_ms) = (true, interval_ms);
             }
             for slo in service.slos.values() {
-                let Sli::Probe { probe, .. } = &slo.sli else { continue };
+                let Some(counted) = Counted::of(slo) else { continue };
                 retention = retention.max(slo.window.times(2));
-                let key = SloKey::of(slo);
-                let probe = ProbeKey { service: slo.service.clone(), probe: probe.clone() };
-                let step = if Tier::of(slo.window) == Tier::Slow { whole_seconds(SLICE) / 60 } else { 1 };
-                let timeslices = match slo.budgeting {
-                    Budgeting::Occurrences => None,
-                    Budgeting::Timeslices { slice, target } => {
-                        Some((whole_seconds(slice).max(1), Decimal::ONE - target))
-                    }
-                };
-                self.slos.insert(key, Counted { probe, step, timeslices });
+                self.slos.insert(SloKey::of(slo), counted);
             }
         }
         self.retention_s = whole_seconds(retention);

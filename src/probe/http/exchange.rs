@@ -1,9 +1,7 @@
 //! One request and its answer over an open connection. It judges nothing, but for what breaks the protocol.
 
 use std::error::Error;
-use std::future::Future;
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +15,7 @@ use tokio::task::JoinSet;
 use super::super::net;
 use super::super::outcome::{Phase, Reason};
 use super::super::progress::{Fault, FirstByte, Progress};
+use super::super::reach::drive;
 use super::request::Request;
 use super::stream::{Stream, Watched};
 
@@ -77,17 +76,6 @@ pub(super) async fn exchange<T>(
             let answered = async { conversation(sender.send_request(request).await).await };
             drive(connection, answered).await
         }
-    }
-}
-
-/// Runs a conversation while its connection moves the bytes, both in this task, so that dropping it ends both.
-async fn drive<T>(connection: impl Future, conversation: impl Future<Output = T>) -> T {
-    let mut conversation = pin!(conversation);
-    tokio::select! {
-        biased;
-        answer = &mut conversation => answer,
-        // A connection that is over has told the conversation why.
-        _ = connection => conversation.await,
     }
 }
 

@@ -16,8 +16,8 @@ use super::command::{self, Output};
 use super::conclude::Limits;
 use super::cookies::Jar;
 use super::harvest::{Harvest, Values};
-use super::outcome::{Outcome, Phase, StepOutcome, Verdict};
-use super::progress::Fault;
+use super::outcome::{CleanupFailure, CleanupPart, Outcome, Phase, StepOutcome, Verdict};
+use super::progress::{self, Fault};
 use super::reach::Reach;
 use super::{ProbeKey, http as requests, secret};
 use crate::spec::model::{EnvValue, Journey, Step, StepAction, StepRequest, Template};
@@ -86,7 +86,8 @@ pub(super) async fn run(context: Context<'_>, session: &mut Session, wall: Insta
 ///
 /// A step is left out if a capture that it names was never made: there is nothing to clean up under that name, and a
 /// command with a hole in it might clean up something else.
-pub(super) async fn clean_up(context: Context<'_>, session: &mut Session, probe: &ProbeKey) {
+pub(super) async fn clean_up(context: Context<'_>, session: &mut Session, probe: &ProbeKey) -> Vec<CleanupFailure> {
+    let mut failures = Vec::new();
     for step in &context.journey.cleanup {
         let mut named = step.action.templates().flat_map(Template::captures);
         if let Some(missing) = named.find(|name| !session.values.holds(name)) {
@@ -95,10 +96,14 @@ pub(super) async fn clean_up(context: Context<'_>, session: &mut Session, probe:
         }
         let own = step.timeout.unwrap_or(context.timeout);
         let found = context.step(step, session, Instant::now() + own.to_std(), own).await;
-        if let Verdict::Failed { detail, .. } | Verdict::Skipped { detail, .. } = found.verdict {
-            tracing::warn!(%probe, step = %step.name, %detail, "cleanup failed");
-        }
+        let (reason, detail) = match found.verdict {
+            Verdict::Success => continue,
+            Verdict::Failed { reason, detail } => (reason.as_str(), detail),
+            Verdict::Skipped { reason, detail } => (reason.as_str(), detail),
+        };
+        failures.push(CleanupFailure { part: CleanupPart::Step(step.name.clone(), reason), detail });
     }
+    failures
 }
 
 impl Context<'_> {
@@ -120,7 +125,8 @@ impl Context<'_> {
                         harvest.take(&HeaderMap::new(), output.text())
                     }
                     Ok(failed) => failed,
-                    Err(_) => Err(command::timed_out(command, timeout)),
+                    Err(_) if output.is_started() => Err(command::timed_out(command, timeout)),
+                    Err(_) => Err(progress::timed_out(None, timeout)),
                 };
                 let excerpt = if result.is_err() { output.excerpt() } else { None };
                 let verdict = result.map_or_else(Verdict::from, |()| Verdict::Success);

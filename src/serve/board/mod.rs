@@ -1,74 +1,68 @@
-//! The board: every SLO as a tile with its budget in minutes.
+//! The board: every SLO as a tile with its budget in minutes, a page for each, and one that tenants may see.
 //!
-//! It shows what [`crate::standing`] says and adds up nothing itself. It must not read a history, run a probe or know
-//! how a request reached it.
+//! It shows what [`crate::standing`] says and adds up nothing itself. It must not read a history or run a probe; what
+//! a request asks for is looked up among what is kept here, and becomes nothing but a choice among that.
 
+mod answer;
 mod chart;
+mod filter;
+mod keep;
+mod mood;
 mod page;
+mod public;
+mod slo;
+mod tile;
+mod timing;
+mod words;
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
-use crate::standing::{Standing, Standings};
-use crate::units::Duration;
+use crate::gate::{Answer, Gates, NoAnswer, Question};
+use crate::standing::Standings;
+use crate::standing::model::Slos;
+use keep::Keeper;
 
-/// The script of the page, a file of its own so that the page may forbid every other script.
-pub(super) const SCRIPT: &str = include_str!("board.js");
+/// How many questions about gates are answered at once, each of which may read every history.
+const DECISIONS: usize = 2;
 
-/// What the page may load: its own styles and script, and nothing from anywhere else.
-pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
-     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// The longest time for which one look at all SLOs serves everybody who asks.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// The board over standings that are read when it is asked for.
+/// The board of the SLOs of a fleet.
 #[derive(Clone, Debug)]
 pub struct Board {
-    standings: Standings,
-    /// The last look at all SLOs, so that many screens cost no more than one.
-    last: Arc<Mutex<Option<Look>>>,
+    keeper: Keeper,
+    gates: Gates,
+    deciding: Arc<Semaphore>,
 }
 
-/// All SLOs, and when they were looked at, in seconds of Unix time.
-type Look = (i64, Arc<[Standing]>);
-
 impl Board {
-    /// A board of every SLO of `standings`.
+    /// A board of these SLOs; nothing is read before the first request.
     #[must_use]
-    pub fn new(standings: Standings) -> Self {
-        Self { standings, last: Arc::default() }
+    pub fn new(gates: Gates) -> Self {
+        let keeper = Keeper::new(gates.standings().clone());
+        Self { keeper, gates, deciding: Arc::new(Semaphore::new(DECISIONS)) }
     }
 
-    /// How its SLOs stand.
-    pub(super) const fn standings(&self) -> &Standings {
-        &self.standings
-    }
-
-    /// All SLOs at `now`, in seconds of Unix time, or as they were a moment ago, and when that was.
-    pub(super) async fn all(&self, now: i64) -> (i64, Arc<[Standing]>) {
-        // Whoever comes while somebody looks waits for what is seen.
-        let mut last = self.last.lock().await;
-        // Nothing can change before the next slice is complete.
-        let slice = self.standings.shortest_slice().unwrap_or(LOOK);
-        let fresh = Duration::from_millis(slice.as_millis() / 2).min(LOOK).count_of(Duration::from_secs(1));
-        let fresh = i64::try_from(fresh).unwrap_or_default();
-        if let Some((at, standings)) = last.as_ref().filter(|(at, _)| (*at..at.saturating_add(fresh)).contains(&now)) {
-            return (*at, Arc::clone(standings));
-        }
-        let standings: Arc<[Standing]> = self.standings.all(now).await.into();
-        *last = Some((now, Arc::clone(&standings)));
-        (now, standings)
-    }
-
-    /// The page at `now`, in seconds of Unix time.
+    /// Whether deployments may go on at `now`, or could at the moment that is asked about.
     ///
     /// # Errors
-    /// If the template cannot be rendered, which only a failing formatter could cause.
-    pub async fn page(&self, now: i64) -> Result<String, askama::Error> {
-        let (at, standings) = self.all(now).await;
-        page::render(&standings, at, self.standings.shortest_slice().unwrap_or_default())
+    /// [`NoAnswer`].
+    pub(super) async fn gate(&self, question: &Question, now: Timestamp) -> Result<Answer, NoAnswer> {
+        // Nobody closes it, and one question too many would be no harm.
+        let _permit = self.deciding.acquire().await.ok();
+        self.gates.answer(question, now).await
+    }
+
+    /// Every SLO as it stood a moment ago.
+    pub(super) async fn slos(&self) -> Slos {
+        let look = self.keeper.look_of_late().await;
+        Slos { at: look.at, slos: look.slos.iter().map(|full| full.detail.slo.clone()).collect() }
+    }
+
+    /// The SLOs, for whoever has to know how they stand at this very moment.
+    pub(super) fn standings(&self) -> &Standings {
+        self.keeper.standings()
     }
 }
 

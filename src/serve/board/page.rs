@@ -1,179 +1,186 @@
-//! The board as a page: what a tile says, in words. The template escapes everything that it prints.
+//! The board as a page: the tiles that a filter chooses, as large as their number allows.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
-use super::chart::Chart;
-use crate::standing::model::{AlertState, Data, GateAnswer, SloState};
-use crate::standing::{Standing, words};
+use super::filter::Filter;
+use super::keep::Look;
+use super::mood::Mood;
+use super::tile::{Row, Tile};
+use crate::standing::{Full, words};
 use crate::units::Duration;
+
+/// Up to this many tiles are large.
+const ROOMY: usize = 12;
+
+/// Up to this many are of a middle size.
+const COMPACT: usize = 24;
+
+/// Up to this many fit a wall of 1920 by 1080 pixels.
+const DENSE: usize = 40;
+
+/// Of more than that, up to this many that need attention have a tile, the others a line.
+const URGENT: usize = 24;
+
+/// What every page says of itself.
+pub(super) struct Frame {
+    /// How long the page waits before it asks again, in seconds.
+    pub(super) refresh: u64,
+    /// The same where there are no scripts: then the whole page is loaded anew.
+    pub(super) refresh_without_script: u64,
+    /// How old the numbers are, in seconds.
+    pub(super) age: i64,
+    /// When the numbers were true, for machines and for people.
+    pub(super) moment: String,
+    pub(super) date: String,
+}
+
+impl Frame {
+    /// The frame of a page that is sent at `now`, in seconds of Unix time, of numbers that change every `pace`.
+    pub(super) fn of(look: &Look, pace: Duration, now: i64) -> Self {
+        let refresh = pace.count_of(Duration::from_secs(1)).max(1);
+        Self {
+            refresh,
+            refresh_without_script: refresh.max(15),
+            age: now.saturating_sub(look.at).max(0),
+            moment: words::moment(look.at),
+            date: words::date(look.at),
+        }
+    }
+}
 
 /// The page, `board.html`.
 #[derive(Template)]
 #[template(path = "board.html")]
-struct Page {
+struct Page<'a> {
+    frame: Frame,
     /// How many SLOs there are and how many need attention.
     summary: String,
-    /// When the numbers were true, for machines and for people.
-    moment: String,
-    date: String,
-    /// How long the page waits before it asks again, in seconds.
-    refresh: u64,
-    tiles: Vec<Tile>,
+    filter: Filter,
+    choices: Vec<Choice>,
+    services: BTreeSet<&'a str>,
+    /// How large tiles are, as classes.
+    density: &'static str,
+    tiles: Vec<Tile<'a>>,
+    groups: Vec<Group<'a>>,
+    /// Why there is nothing to see.
+    nothing: &'static str,
 }
 
-/// One SLO.
-struct Tile {
-    service: String,
-    slo: String,
-    description: Option<String>,
-    /// `good`, `low`, `spent` or `unknown`: the tile's colour.
-    mood: &'static str,
-    /// Minutes left.
-    left: String,
-    /// Minutes allowed.
-    allowed: String,
-    /// What is left in percent.
-    percent: String,
-    /// The same from 0 to 100, for the bar.
-    bar: f64,
-    /// The gate in words, and as a class.
-    gate: (&'static str, &'static str),
-    gate_note: String,
-    facts: Vec<Fact>,
-    alerts: Vec<Alert>,
-    chart: Chart,
+/// A link of the filter.
+struct Choice {
+    mood: Option<Mood>,
+    value: &'static str,
+    word: &'static str,
+    count: usize,
+    href: String,
+    chosen: bool,
 }
 
-/// A number with its name.
-struct Fact {
-    name: &'static str,
-    value: String,
-    note: String,
+/// The lines of a service.
+struct Group<'a> {
+    service: &'a str,
+    words: String,
+    rows: Vec<Row<'a>>,
 }
 
-/// A burn-rate alert.
-struct Alert {
-    severity: String,
-    windows: String,
-    factor: String,
-    rate: String,
-    firing: bool,
-}
-
-/// Renders the page of `now`, in seconds of Unix time; `slice` is how often its numbers can change.
-pub(super) fn render(standings: &[Standing], now: i64, slice: Duration) -> Result<String, askama::Error> {
-    let refresh = slice.clamp(Duration::from_secs(1), Duration::from_secs(30));
+/// Renders the board as it was at a look.
+pub(super) fn render(look: &Look, frame: Frame, filter: Filter) -> Result<String, askama::Error> {
+    let fitting: Vec<&Full> = look.slos.iter().filter(|full| filter.fits(&full.detail.slo)).collect();
+    let shown: Vec<&Full> =
+        fitting.iter().copied().filter(|full| filter.mood.is_none_or(|mood| mood == mood_of(full))).collect();
+    let tiles = tiles_of(&shown);
+    let (tiles, lines) = shown.split_at(tiles.min(shown.len()));
+    let density = match shown.len() {
+        1 => "alone",
+        count if count <= ROOMY => "roomy",
+        count if count <= COMPACT => "compact fill",
+        count if count <= DENSE => "compact dense fill",
+        _ => "compact",
+    };
     let page = Page {
-        summary: summary(standings),
-        moment: words::moment(now),
-        date: words::date(now),
-        refresh: refresh.count_of(Duration::from_secs(1)),
-        tiles: standings.iter().map(|standing| Tile::of(standing, now)).collect(),
+        frame,
+        summary: summary(&look.slos),
+        choices: choices(&fitting, &filter),
+        services: look.slos.iter().map(|full| full.detail.slo.service.as_str()).collect(),
+        density,
+        tiles: tiles.iter().map(|full| Tile::of(full, look.at)).collect(),
+        groups: groups(lines, look.at),
+        nothing: if filter.is_empty() { "There is no SLO yet." } else { "No SLO fits this filter." },
+        filter,
     };
     page.render()
 }
 
+fn mood_of(full: &Full) -> Mood {
+    Mood::of(&full.detail.slo)
+}
+
+/// How many of the first SLOs have a tile: all, or of hundreds those that need attention.
+fn tiles_of(shown: &[&Full]) -> usize {
+    if shown.len() <= DENSE {
+        return shown.len();
+    }
+    shown.iter().take_while(|full| mood_of(full).needs_attention()).count().min(URGENT)
+}
+
 /// How many SLOs there are and what is wrong with them.
-fn summary(standings: &[Standing]) -> String {
-    let how_many = |wanted: fn(&SloState) -> bool, words: &str| {
-        let count = standings.iter().filter(|standing| wanted(&standing.state)).count();
-        (count > 0).then(|| format!("{count} {words}"))
+fn summary(slos: &[Full]) -> String {
+    let count = |mood: Mood| slos.iter().filter(|full| mood_of(full) == mood).count();
+    let all = format!("{} SLO{}", slos.len(), if slos.len() == 1 { "" } else { "s" });
+    let notable = [Mood::Closed, Mood::Burning, Mood::Unknown, Mood::Low].map(|mood| (count(mood), mood));
+    let notable: Vec<String> = notable
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, mood)| format!("{count} {}", mood.word().to_lowercase()))
+        .collect();
+    match (slos.is_empty(), notable.is_empty()) {
+        (true, _) => "No SLOs".to_owned(),
+        (false, true) => format!("{all}, all open"),
+        (false, false) => format!("{all}: {}", notable.join(", ")),
+    }
+}
+
+/// The links of the filter, each with how many SLOs it would show.
+fn choices(fitting: &[&Full], filter: &Filter) -> Vec<Choice> {
+    let count =
+        |mood: Option<Mood>| fitting.iter().filter(|full| mood.is_none_or(|mood| mood == mood_of(full))).count();
+    let choices = std::iter::once(None).chain(Mood::ALL.map(Some));
+    let choices = choices.map(|mood| Choice {
+        mood,
+        value: mood.map_or("all", Mood::class),
+        word: mood.map_or("All", Mood::word),
+        count: count(mood),
+        href: filter.address(mood),
+        chosen: mood == filter.mood,
+    });
+    choices.filter(|choice| choice.count > 0 || choice.chosen || choice.mood.is_none()).collect()
+}
+
+/// Lines by service; a service comes where its worst SLO would.
+fn groups<'a>(lines: &[&'a Full], now: i64) -> Vec<Group<'a>> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut by_service: BTreeMap<&str, Vec<&'a Full>> = BTreeMap::new();
+    for full in lines {
+        let service = full.detail.slo.service.as_str();
+        let slos = by_service.entry(service).or_default();
+        if slos.is_empty() {
+            order.push(service);
+        }
+        slos.push(full);
+    }
+    let group = |service| {
+        let slos = by_service.remove(service).unwrap_or_default();
+        let urgent = slos.iter().filter(|full| mood_of(full).needs_attention()).count();
+        let plural = if slos.len() == 1 { "" } else { "s" };
+        let verdict = if urgent == 0 { "all on track".to_owned() } else { format!("{urgent} to look at") };
+        let service = slos.first().map_or("", |full| full.detail.slo.service.as_str());
+        Group {
+            service,
+            words: format!("{} SLO{plural}, {verdict}", slos.len()),
+            rows: slos.into_iter().map(|full| Row::of(full, now)).collect(),
+        }
     };
-    let all = format!("{} SLO{}", standings.len(), if standings.len() == 1 { "" } else { "s" });
-    let notable = [
-        how_many(|state| state.gate.state == GateAnswer::Closed, "closed"),
-        how_many(SloState::is_firing, "alerting"),
-        how_many(|state| state.data != Data::Known, "unknown"),
-    ];
-    let notable: Vec<String> = notable.into_iter().flatten().collect();
-    if notable.is_empty() { format!("{all}, all open") } else { format!("{all}: {}", notable.join(", ")) }
-}
-
-impl Tile {
-    fn of(standing: &Standing, now: i64) -> Self {
-        let state = &standing.state;
-        let budget = &state.budget;
-        Self {
-            service: state.service.clone(),
-            slo: state.slo.clone(),
-            description: state.description.clone(),
-            mood: mood(state),
-            left: words::minutes(budget.remaining_seconds),
-            allowed: words::amount(budget.total_seconds),
-            percent: words::percent(budget.remaining_percent, 0),
-            bar: budget.remaining_percent.clamp(0.0, 100.0),
-            gate: gate(state.gate.state),
-            gate_note: gate_note(state),
-            facts: facts(state, now),
-            alerts: state.alerts.iter().map(Alert::of).collect(),
-            chart: Chart::of(standing, now),
-        }
-    }
-}
-
-/// The colour of a tile. Every colour goes with words: nobody has to tell red from green.
-fn mood(state: &SloState) -> &'static str {
-    let budget = &state.budget;
-    match state.gate.state {
-        GateAnswer::Unknown => "unknown",
-        GateAnswer::Closed => "spent",
-        GateAnswer::Open if state.is_firing() || budget.remaining_seconds <= state.gate.resume_at_seconds => "low",
-        GateAnswer::Open => "good",
-    }
-}
-
-fn gate(answer: GateAnswer) -> (&'static str, &'static str) {
-    match answer {
-        GateAnswer::Open => ("Gate open", "open"),
-        GateAnswer::Closed => ("Gate closed", "closed"),
-        GateAnswer::Unknown => ("Gate unknown", "unknown"),
-    }
-}
-
-/// What would change the gate, or why it is unknown.
-fn gate_note(state: &SloState) -> String {
-    let gate = &state.gate;
-    match gate.state {
-        GateAnswer::Open => format!("closes at {} min", words::amount(gate.close_at_seconds)),
-        GateAnswer::Closed => format!("opens again at {} min", words::amount(gate.resume_at_seconds)),
-        GateAnswer::Unknown => state.data_note.clone().unwrap_or_default(),
-    }
-}
-
-fn facts(state: &SloState, now: i64) -> Vec<Fact> {
-    let nothing = || "\u{2013}".to_owned();
-    let last = state.last_failure.as_ref();
-    vec![
-        Fact { name: "Objective", value: format!("{} %", state.objective), note: format!("over {}", state.window) },
-        Fact {
-            name: "SLI",
-            value: state.sli.map_or_else(nothing, |sli| format!("{} %", words::percent(sli, 3))),
-            note: format!("{} of {} bad", words::count(state.bad), words::count(state.total)),
-        },
-        Fact {
-            name: "Burn rate",
-            value: state.burn_rate.map_or_else(nothing, |rate| format!("{} \u{d7}", words::rate(rate))),
-            note: format!("last {}", state.burn_rate_window),
-        },
-        Fact {
-            name: "Last failure",
-            value: last.map_or_else(nothing, |failure| words::ago(now - failure.at)),
-            note: last
-                .and_then(|failure| failure.reason.as_ref())
-                .map_or_else(String::new, |reason| reason.replace('_', " ")),
-        },
-    ]
-}
-
-impl Alert {
-    fn of(state: &AlertState) -> Self {
-        let rate = |rate: Option<f64>| rate.map_or_else(|| "\u{2013}".to_owned(), words::rate);
-        Self {
-            severity: state.severity.clone(),
-            windows: format!("{} / {}", state.long_window, state.short_window),
-            factor: words::rate(state.factor),
-            rate: format!("{} / {}", rate(state.long_burn_rate), rate(state.short_burn_rate)),
-            firing: state.firing,
-        }
-    }
+    order.into_iter().map(group).collect()
 }

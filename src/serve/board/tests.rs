@@ -3,7 +3,10 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use super::Board;
+use super::filter::Filter;
+use super::keep::Look;
+use super::page::{self, Frame};
+use super::{public, slo as slo_page};
 use crate::history::{Event, Memory, SloKey};
 use crate::probe::outcome::Reason;
 use crate::slo::Plan;
@@ -75,26 +78,48 @@ fn record(memory: &Memory, slo: &str, seconds: i64, bad: impl Fn(i64) -> bool) {
     }
 }
 
-fn board(memory: Memory, slos: impl IntoIterator<Item = Slo>) -> Board {
-    Board::new(Standings::new(&plan(slos), Arc::new(memory)))
+/// A look at SLOs, so long after `START`.
+async fn look(memory: Memory, slos: impl IntoIterator<Item = Slo>, after: i64) -> Look {
+    Look::take(&Standings::new(&plan(slos), Arc::new(memory)), START + after).await
+}
+
+fn frame(look: &Look) -> Frame {
+    Frame::of(look, Duration::from_secs(2), look.at + 3)
+}
+
+fn on_board(look: &Look) -> String {
+    page::render(look, frame(look), Filter::default()).expect("a page")
+}
+
+fn on_page(look: &Look) -> String {
+    slo_page::render(look.slos.first().expect("an SLO"), frame(look), None, look.at).expect("a page")
 }
 
 #[tokio::test]
-async fn the_page_says_what_the_numbers_say() {
+async fn the_pages_say_what_the_numbers_say() {
     let memory = history(600, |second| (100..130).contains(&second));
-    let page = board(memory, [slo("front")]).page(START + 600).await.expect("a page");
-    for said in [
-        "<b>5.50</b> <span>of 6 minutes left · 91 %</span>",
-        "<b>Gate open</b> closes at 0 min",
-        "30 of 600 bad",
-        "data-refresh=\"2\"",
-        "resume at 1<",
-        "Error budget of front since 10 min ago: from 6.00 to 5.50 of 6 minutes, 5.50 at the lowest.",
+    let look = look(memory, [slo("front")], 600).await;
+    let said = |page: &str, words: &[&str]| {
+        for words in words {
+            assert!(page.contains(words), "no `{words}` in\n{page}");
+        }
+        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+    };
+    let both = [
+        "<b>5.50</b> <span>of 6<span class=\"over\"> min left</span> · 91 %</span>",
+        "Gate open",
+        "closes at 0 min",
         "7 min ago",
-    ] {
-        assert!(page.contains(said), "no `{said}` in\n{page}");
-    }
-    assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+    ];
+    said(&on_board(&look), &[both.as_slice(), &["data-refresh=\"2\" data-age=\"3\"", "1 SLO, all open"]].concat());
+    let own = [
+        "30 of 600 bad",
+        "a closed gate opens at 1<",
+        "Error budget of front since 10 min ago: from 6.00 to 5.50 of 6 minutes, 5.50 at the lowest.",
+        "14 Nov 22:15:00 \u{2013} 22:15:30",
+        "status \u{d7} 30",
+    ];
+    said(&on_page(&look), &[both.as_slice(), &own].concat());
 }
 
 #[tokio::test]
@@ -102,10 +127,12 @@ async fn hostile_text_never_becomes_markup() {
     let mut hostile = slo("front");
     hostile.description = Some("</p><script>alert(1)</script>\"'&".to_owned());
     hostile.alerting.page.severity = "<img src=x onerror=alert(1)>".to_owned();
-    let page = board(history(10, |_| true), [hostile]).page(START + 10).await.expect("a page");
-    assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
-    assert_eq!(page.matches("<script").count(), 1);
-    assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
+    let look = look(history(10, |_| true), [hostile], 10).await;
+    for page in [on_board(&look), on_page(&look), public::render(&look, frame(&look)).expect("a page")] {
+        assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
+        assert_eq!(page.matches("<script").count(), 2, "{page}");
+        assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
+    }
 }
 
 #[tokio::test]
@@ -114,7 +141,42 @@ async fn time_without_data_is_not_joined() {
     for second in 1200..1800 {
         memory.record(&key("front"), START + second, Event::Good);
     }
-    let page = board(memory, [slo("front")]).page(START + 1800).await.expect("a page");
-    let line = page.lines().find(|line| line.contains("class=\"burn\"")).expect("a line");
-    assert_eq!(line.matches('M').count(), 2, "{line}");
+    let look = look(memory, [slo("front")], 1800).await;
+    for page in [on_board(&look), on_page(&look)] {
+        let line = page.lines().find(|line| line.contains("class=\"burn\" d=")).expect("a line");
+        assert_eq!(line.matches('M').count(), 2, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_chooses_among_what_is_there() {
+    let memory = history(600, |_| false);
+    record(&memory, "closed", 600, |second| second > 100);
+    let look = look(memory, ["front", "closed", "never"].map(slo), 600).await;
+    let shown = |query: &str| {
+        let page = page::render(&look, frame(&look), Filter::read(query)).expect("a page");
+        let links = page.split("href=\"/slos/shop/").skip(1);
+        links.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(""), ["closed", "never", "front"]);
+    assert_eq!(shown("state=closed"), ["closed"]);
+    assert_eq!(shown("q=SHOP+fr"), ["front"]);
+    assert!(shown("service=shop&q=nothing").is_empty() && shown("service=other").is_empty());
+    let page = page::render(&look, frame(&look), Filter::read("state=closed&q=o%22")).expect("a page");
+    assert!(page.contains("No SLO fits this filter.") && page.contains("value=\"o&#34;\""), "{page}");
+}
+
+#[tokio::test]
+async fn tenants_see_when_and_for_how_long_and_nothing_else() {
+    let mut promise = slo("front");
+    promise.description = Some("The shop is open.".to_owned());
+    let memory = history(600, |second| (100..130).contains(&second));
+    let look = look(memory, [promise], 600).await;
+    let page = public::render(&look, frame(&look)).expect("a page");
+    for said in ["Everything is available", "The shop is open.", "Unavailable for 30 s in the last hour.", "22:15:30"] {
+        assert!(page.contains(said), "no `{said}` in\n{page}");
+    }
+    for inner in ["front<", "budget", "Gate", "status \u{d7}", "<a ", "objective", " %"] {
+        assert!(!page.split("<body").nth(1).expect("a body").contains(inner), "`{inner}` in\n{page}");
+    }
 }

@@ -65,7 +65,15 @@ fn statuses(reader: &mut Reader, node: &Node) -> Option<Vec<(u16, u16)>> {
             help: "write a code from 100 to 599 such as `200`, a class such as `2xx`, or a range such as `200-204`"
                 .to_owned(),
         });
-        reader.accept(node.span, Code::InvalidStatus, read)
+        let codes = reader.accept(node.span, Code::InvalidStatus, read)?;
+        if is_interim(codes) {
+            let problem =
+                Diagnostic::new(Code::InvalidExpectation, format!("no answer has the status {}", quoted(text)));
+            let problem = problem.at(node.span, "only announces an answer, and is passed over");
+            reader.report(problem.help("write a code from 200 to 599, or `101` for a switch to another protocol"));
+            return None;
+        }
+        Some(codes)
     })
 }
 
@@ -82,6 +90,11 @@ fn status(text: &str) -> Option<(u16, u16)> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let range = (code(first)?, code(last)?);
     (range.0 <= range.1).then_some(range)
+}
+
+/// Whether a range only holds what comes before an answer (RFC 9110, section 15.2). 101 is followed by none.
+fn is_interim((first, last): (u16, u16)) -> bool {
+    last < 200 && !(first..=last).contains(&101)
 }
 
 /// One element without brackets, or a list.
@@ -197,6 +210,17 @@ fn report_no_rule(reader: &mut Reader, node: &Node, keys: &[&str]) {
     if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
         let problem = Diagnostic::new(Code::InvalidExpectation, "nothing is expected here");
         reader.report(problem.at(node.span, "no rule").help(format!("write one or more of {}", listed(keys))));
+    }
+}
+
+/// Reports rules for the body of an answer that has none.
+pub(super) fn report_no_body(reader: &mut Reader, node: &Node, method: Span) {
+    let Value::Map(entries) = &node.value else { return };
+    for entry in entries.iter().filter(|entry| matches!(entry.key.as_str(), "body" | "json")) {
+        let message = format!("`{}` is expected of an answer to `HEAD`, which has no body", entry.key);
+        let problem =
+            Diagnostic::new(Code::InvalidExpectation, message).at(entry.key_span, "there is nothing to look at");
+        reader.report(problem.also(method, "because of this").help("write `method: GET`, or remove the rules"));
     }
 }
 

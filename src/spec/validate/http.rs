@@ -82,6 +82,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
     let max_body =
         fields.get("max_body").map_or(Some(ByteSize::MIB), |node| reader.word(node, "`max_body`", Code::InvalidSize));
     let expect = fields.get("expect").map_or(Some(HttpExpect::default()), |node| expect::read(reader, node, timeout));
+    if let (Some(&Method::HEAD), Some(node), Some(span)) = (method, fields.get("expect"), fields.key_span("method")) {
+        expect::report_no_body(reader, node, span);
+    }
     let probe = HttpProbe {
         url: url?,
         method: method?.clone(),

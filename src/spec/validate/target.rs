@@ -20,7 +20,12 @@ const FAMILIES: [(&str, IpFamily); 5] = [
 /// Reads the key `name`, a host with its port; `example` is one that would be right.
 pub(super) fn endpoint(reader: &mut Reader, fields: &Fields<'_>, name: &str, example: &str) -> Option<Endpoint> {
     let node = reader.require(fields, name)?;
-    let text = reader.text(node, &format!("`{name}`"))?;
+    address(reader, node, &format!("`{name}`"), example)
+}
+
+/// Reads a host with its port, which a complaint calls `what`; `example` is one that would be right.
+pub(super) fn address(reader: &mut Reader, node: &Node, what: &str, example: &str) -> Option<Endpoint> {
+    let text = reader.text(node, what)?;
     if text.contains('@') {
         let problem = Diagnostic::new(Code::PlainSecret, "a user name or password stands in an address");
         let problem = problem.at(node.span, "everybody who has the file can read it");

@@ -15,6 +15,7 @@ use burndown::probe::outcome::Outcome;
 use rustls::RootCertStore;
 use tempfile::TempDir;
 
+use super::program::{Program, lines_until, wait_for};
 use super::{MARGIN, first, run, words};
 use crate::support::target::{Target, answers};
 
@@ -133,6 +134,24 @@ async fn the_first_failing_step_ends_the_journey() {
 }
 
 #[tokio::test]
+async fn a_wall_counts_only_once_the_command_has_started() {
+    let yard = Yard::new();
+    fs::write(yard.note("secret"), "s3cret").expect("writes");
+    // More files than can be read before the wall, which is there already.
+    let secrets: String = (0..50).map(|n| format!("S{n}: {{file: {}}}, ", yard.note("secret").display())).collect();
+    for (env, word, part) in [
+        ("A: b", "timeout", "step `one`: `sleep` did not end within 600ms"),
+        (secrets.as_str(), "internal", "step `one`: the secrets that the file names could not be read within 600ms"),
+    ] {
+        let probe = first(&yard.probe(&format!("{{name: one, run: [sleep, \"9\"], env: {{{env}}}}}"), ""));
+        let run = yard.prober.begin(&probe);
+        let outcome = run.execute(tokio::time::Instant::now()).await;
+        assert_eq!(words(&outcome.verdict), (word, part));
+        assert_eq!(run.clean_up().await, []);
+    }
+}
+
+#[tokio::test]
 async fn a_step_has_a_timeout_of_its_own() {
     let yard = Yard::new();
     let outcome = yard.journey("{name: one, run: [sleep, \"60\"], timeout: 100ms}", "").await;
@@ -187,6 +206,29 @@ async fn cleanup_always_runs_and_never_counts() {
         assert!(yard.note("cleaned").exists(), "{script}");
         assert!(started.elapsed() >= outcome.duration + Duration::from_millis(500), "{script}");
     }
+}
+
+#[test]
+fn a_cleanup_that_fails_again_and_again_is_said_once() {
+    let (notes, probes) = {
+        let yard = Yard::new();
+        let cleanup = sh("delete", "echo >> $N/runs; test ! -e $N/stuck");
+        let text = yard.probe(&sh("one", "exit 0"), &cleanup).replace("interval: 30s", "interval: 600ms");
+        (yard.notes, text)
+    };
+    let [stuck, runs] = ["stuck", "runs"].map(|name| notes.path().join(name));
+    fs::write(&stuck, "").expect("writes");
+    let program = Program::start(&probes, &[], &[]);
+    wait_for(&program.log, "cleanup failed probe=shop/first step=delete reason=\"exit_code\"");
+    let count = || fs::read_to_string(&runs).map_or(0, |text| text.len());
+    let (before, deadline) = (count(), Instant::now() + Duration::from_secs(20));
+    while count() < before + 3 {
+        assert!(Instant::now() < deadline, "the journey no longer runs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    fs::remove_file(&stuck).expect("removes");
+    let lines = lines_until(&program.log, "cleans up again probe=shop/first");
+    assert_eq!(lines.len(), 1, "{lines:#?}");
 }
 
 #[tokio::test]

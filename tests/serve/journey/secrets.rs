@@ -84,7 +84,7 @@ fn every_form_is_found() {
     assert!(found("nothing of the sort").is_empty());
 }
 
-/// A probe that logs in, captures a token, gets a cookie, and then does something that fails.
+/// A probe that logs in, captures a token, gets a cookie, and then does something that fails, as its cleanup does.
 fn probe(site: &Site, name: &str, step: &str) -> String {
     let login = format!(
         "{{name: login, http: {{url: \"{}\", headers: {{X-Api-Key: {{env: BURNDOWN_TEST_SECRET}}}}}}, \
@@ -93,7 +93,8 @@ fn probe(site: &Site, name: &str, step: &str) -> String {
     );
     format!(
         "  - name: {name}\n    interval: 2s\n    timeout: 2s\n    journey:\n      steps:\n        - {login}\n        \
-         - {{name: fails, {step}}}\n"
+         - {{name: fails, {step}}}\n      cleanup:\n        - {{name: tidy, http: {{url: \"{}\"}}}}\n",
+        site.url("/echo/${token}")
     )
 }
 
@@ -233,7 +234,7 @@ async fn no_surface_shows_a_secret() {
         }
         let log = process.log();
         assert!(found(&log).is_empty(), "the {format} log shows {:?}:\n{log}", found(&log));
-        assert!(log.contains("step `fails`"), "{log}");
+        assert!(log.contains("step `fails`") && log.contains("cleanup failed"), "{log}");
     }
     for (probe, reason) in &probes {
         for output in ["human", "json"] {

@@ -16,6 +16,8 @@ use super::variables::Scope;
 pub(super) enum Answers {
     /// An HTTP answer.
     Http,
+    /// The answer to `HEAD`, which has no body.
+    Head,
     /// The output of a command.
     Output,
 }
@@ -57,11 +59,17 @@ fn capture(reader: &mut Reader, entry: &Entry, answers: Answers) -> Option<Captu
 fn source(reader: &mut Reader, fields: &Fields<'_>, answers: Answers) -> Option<CaptureSource> {
     let has_source = fields.key_span("json").is_some() || fields.key_span("header").is_some();
     if !has_source && fields.key_span("regex").is_some() {
-        return Some(CaptureSource::Text);
+        return match (answers, fields.key_span("regex")) {
+            (Answers::Head, Some(span)) => no_body(reader, span),
+            _ => Some(CaptureSource::Text),
+        };
     }
     // Without any of the three, the complaint lists all of them.
     let kinds: &[&str] = if has_source { &["json", "header"] } else { &["json", "header", "regex"] };
     let (kind, node) = reader.one_of(fields, kinds)?;
+    if kind == "json" && answers == Answers::Head {
+        return no_body(reader, fields.key_span(kind).unwrap_or(node.span));
+    }
     if kind == "json" {
         return expect::pointer(reader, node).map(CaptureSource::Json);
     }
@@ -71,6 +79,12 @@ fn source(reader: &mut Reader, fields: &Fields<'_>, answers: Answers) -> Option<
     }
     let text = reader.text(node, "`header`")?;
     reader.accept(node.span, Code::InvalidHeader, http::header_name(text)).map(CaptureSource::Header)
+}
+
+fn no_body<T>(reader: &mut Reader, span: Span) -> Option<T> {
+    let problem = Diagnostic::new(Code::InvalidCapture, "the answer to `HEAD` has no body");
+    reader.report(problem.at(span, "could never be captured").help("write `header`, or send another `method`"));
+    None
 }
 
 fn no_headers(reader: &mut Reader, span: Span) {

@@ -6,6 +6,8 @@ mod variables;
 
 use std::collections::BTreeMap;
 
+use ::http::Method;
+
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, Name};
 
@@ -69,7 +71,11 @@ fn step(reader: &mut Reader, node: &Node, part: Part, names: &mut Names) -> Opti
         Part::Cleanup => None,
     });
     let action = action(reader, &fields, bound, &mut names.scope);
-    let answers = if fields.key_span("http").is_some() { Answers::Http } else { Answers::Output };
+    let answers = match &action {
+        Some(StepAction::Http(request)) if request.request.method == Method::HEAD => Answers::Head,
+        _ if fields.key_span("http").is_some() => Answers::Http,
+        _ => Answers::Output,
+    };
     let captures = fields
         .get("capture")
         .map_or(Some(BTreeMap::new()), |node| capture::read(reader, node, answers, &mut names.scope));

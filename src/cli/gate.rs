@@ -1,0 +1,185 @@
+//! `burndown gate`.
+
+mod source;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration as StdDuration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::moment::Moment;
+use super::prometheus::{self, AccessArguments};
+use super::server::ServerArguments;
+use super::{Exit, output};
+use crate::gate::model::{self, Reason};
+use crate::gate::{Answer, Planned, Question};
+use crate::standing::model::GateAnswer;
+use crate::units::{Duration, Name};
+use source::{Failure, Source};
+
+/// How long passes between the first two looks of one who waits; twice as long between the next.
+const FIRST_PAUSE: StdDuration = StdDuration::from_secs(1);
+
+/// The longest such time: a look at 100 SLOs takes a Prometheus seconds.
+const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(30);
+
+/// Says whether deployments may go on, and whether a planned change fits.
+///
+/// The worst SLO decides. Ends with 0 if it is open, with 1 if it is closed or the change does not fit, and with 3 if
+/// nobody knows and an SLO holds while it is unknown.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["server", "prometheus", "storage", "schema"]))]
+pub(super) struct Arguments {
+    /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input; not with `--server`.
+    #[arg(value_name = "FILE|DIR", required_unless_present_any = ["server", "schema"],
+        conflicts_with_all = ["server", "schema"])]
+    paths: Vec<PathBuf>,
+    /// Ask a running `burndown serve`.
+    #[arg(long, value_name = "URL")]
+    server: Option<Url>,
+    /// Ask a Prometheus that evaluates the rules generated of these files.
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<Url>,
+    /// Read what a `burndown serve` keeps in this directory, also while it runs.
+    #[arg(long = "storage.path", value_name = "DIR", id = "storage")]
+    storage: Option<PathBuf>,
+    /// Write the JSON Schema of the JSON answer, and nothing else.
+    #[arg(long)]
+    schema: bool,
+    /// Only the SLOs of this service.
+    #[arg(long, value_name = "NAME")]
+    service: Option<Name>,
+    /// Only SLOs of this name.
+    #[arg(long, value_name = "NAME")]
+    slo: Option<Name>,
+    /// A change of the file that is to begin: it must fit the budgets of its service and its working hours.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["downtime", "duration"])]
+    change: Option<Name>,
+    /// How long users would notice a change that is in no file.
+    #[arg(long, value_name = "DURATION", requires = "duration")]
+    downtime: Option<Duration>,
+    /// How long it would take.
+    #[arg(long, value_name = "DURATION", requires = "downtime")]
+    duration: Option<Duration>,
+    /// What the answer was then: how long ago, or a time.
+    #[arg(long, value_name = "DURATION|TIME", conflicts_with = "wait")]
+    at: Option<Moment>,
+    /// Wait for it to open, at most this long.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Duration>,
+    /// How to say it.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    output: Output,
+    #[command(flatten)]
+    to_server: ServerArguments,
+    #[command(flatten)]
+    access: AccessArguments,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Output {
+    /// Sentences.
+    Human,
+    /// One JSON document, as `/api/v1/gate` answers it; `--schema` describes it.
+    Json,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    if arguments.schema {
+        return written(&model::schema(), Exit::Success);
+    }
+    let answer = prometheus::runtime()
+        .map_err(|error| Failure::Said(error.to_string()))
+        .and_then(|runtime| runtime.block_on(ask(arguments)));
+    match answer {
+        Ok(answer) => match arguments.output {
+            Output::Human => output::results(&sentences(&answer), exit(&answer)),
+            Output::Json => written(&answer, exit(&answer)),
+        },
+        Err(Failure::Said(message)) => {
+            output::messages(&format!("burndown: {message}\n"));
+            Exit::Usage
+        }
+        Err(Failure::Exit(exit)) => exit,
+    }
+}
+
+fn written(document: &impl serde::Serialize, exit: Exit) -> Exit {
+    match serde_json::to_string_pretty(document) {
+        Ok(text) => output::results(&(text + "\n"), exit),
+        Err(error) => {
+            output::messages(&format!("burndown: the answer cannot be written: {error}\n"));
+            Exit::Usage
+        }
+    }
+}
+
+async fn ask(arguments: &Arguments) -> Result<Answer, Failure> {
+    let question = question(arguments)?;
+    let source = Source::of(arguments)?;
+    let mut answer = source.ask(&question).await?;
+    let Some(wait) = arguments.wait else { return Ok(answer) };
+    let deadline = Instant::now() + wait.to_std();
+    let (mut pause, mut said) = (FIRST_PAUSE, String::new());
+    while answer.decision != GateAnswer::Open && Instant::now() < deadline {
+        if said != answer.message {
+            said.clone_from(&answer.message);
+            output::messages(&format!("burndown: waiting for at most {wait}: {said}\n"));
+        }
+        sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        answer = source.ask(&question).await?;
+    }
+    Ok(answer)
+}
+
+fn question(arguments: &Arguments) -> Result<Question, Failure> {
+    let said = |error: &dyn std::fmt::Display| Failure::Said(error.to_string());
+    let change = Planned::of(arguments.change.clone(), arguments.downtime, arguments.duration);
+    let at = arguments.at.map(|at| Timestamp::from_millisecond(at.before(Timestamp::now()))).transpose();
+    Ok(Question {
+        service: arguments.service.clone(),
+        slo: arguments.slo.clone(),
+        change: change.map_err(|error| said(&error))?,
+        at: at.map_err(|error| said(&error))?,
+    })
+}
+
+const fn exit(answer: &Answer) -> Exit {
+    match answer.decision {
+        GateAnswer::Open => Exit::Success,
+        GateAnswer::Closed => Exit::Failure,
+        GateAnswer::Unknown => Exit::Unknown,
+    }
+}
+
+/// The decision with its reason, and below it every SLO with its own.
+fn sentences(answer: &Answer) -> String {
+    let word = |decision: GateAnswer| match decision {
+        GateAnswer::Open => "open",
+        GateAnswer::Closed => "closed",
+        GateAnswer::Unknown => "unknown",
+    };
+    let colours = output::may_colour(&io::stdout());
+    let paint = |decision: GateAnswer, text: String| match decision {
+        GateAnswer::Closed if colours => format!("\u{1b}[31m{text}\u{1b}[0m"),
+        GateAnswer::Unknown if colours => format!("\u{1b}[33m{text}\u{1b}[0m"),
+        _ => text,
+    };
+    let mut lines = vec![paint(answer.decision, format!("{}: {}", word(answer.decision), clean(&answer.message)))];
+    for slo in &answer.slos {
+        let waived = if slo.reason == Reason::DryRun { " (dry run)" } else { "" };
+        let text = format!("  {:7}  {}{waived}: {}", word(slo.decision), crate::gate::name(slo), slo.message);
+        lines.push(paint(slo.decision, clean(&text)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Text from elsewhere without what a terminal would obey.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}

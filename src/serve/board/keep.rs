@@ -1,0 +1,173 @@
+//! Keeps how the SLOs stand, so that a page of hundreds of them is answered at once.
+//!
+//! A month of hundreds of SLOs takes longer to add up than anybody wants to wait for a page. The numbers change only
+//! with every slice of time, so they are added up in the background while somebody looks, and every page is made of the
+//! same look at all of them. It must not be what decides a deployment: the gate asks anew.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration as StdDuration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use crate::standing::model::SloState;
+use crate::standing::{Full, Standings};
+use crate::units::Duration;
+
+/// Numbers are added up this many times in a slice, so that a page is behind by little more than a slice.
+const LOOKS_IN_A_SLICE: u64 = 10;
+
+/// At least and at most this long between two looks at the SLOs.
+const LEAST: Duration = Duration::from_secs(1);
+const MOST: Duration = Duration::from_secs(30);
+
+/// What a program decides by is never older than this, nor than half a slice.
+const LATE: Duration = Duration::from_secs(10);
+
+/// Between two looks passes this many times as long as a look took, so that a slow history is not asked all the time.
+const PAUSE: u32 = 9;
+
+/// Nobody asked for this long: nobody is looking any more.
+const UNWATCHED: StdDuration = StdDuration::from_secs(15 * 60);
+
+/// All SLOs at one moment.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// When, in seconds of Unix time.
+    pub(super) at: i64,
+    /// The SLOs; what needs attention comes first.
+    pub(super) slos: Vec<Full>,
+}
+
+impl Look {
+    /// Looks at every SLO at `at`, in seconds of Unix time.
+    pub(super) async fn take(standings: &Standings, at: i64) -> Self {
+        let mut slos = Vec::with_capacity(standings.plans().len());
+        for plan in standings.plans() {
+            slos.extend(standings.one(plan.slo.service.as_str(), plan.slo.name.as_str(), at).await);
+            // Probes share these threads, and must not wait for the sums of every SLO.
+            tokio::task::yield_now().await;
+        }
+        slos.sort_by(|one, other| SloState::by_attention(&one.detail.slo, &other.detail.slo));
+        Self { at, slos }
+    }
+}
+
+/// Keeps the last look, and takes the next while somebody is interested.
+#[derive(Clone)]
+pub(super) struct Keeper(Arc<Kept>);
+
+struct Kept {
+    standings: Standings,
+    last: RwLock<Option<Arc<Look>>>,
+    watch: Mutex<Watch>,
+    /// Says that there is another look.
+    looked: Notify,
+    /// Says that somebody cannot wait for the next one.
+    wanted: Notify,
+}
+
+/// Who is interested.
+struct Watch {
+    /// Whether looks are being taken.
+    running: bool,
+    /// When somebody asked for the last time.
+    asked: Instant,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("standings", &self.0.standings).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    pub(super) fn new(standings: Standings) -> Self {
+        let watch = Mutex::new(Watch { running: false, asked: Instant::now() });
+        Self(Arc::new(Kept { standings, last: RwLock::default(), watch, looked: Notify::new(), wanted: Notify::new() }))
+    }
+
+    /// The SLOs that are looked at.
+    pub(super) fn standings(&self) -> &Standings {
+        &self.0.standings
+    }
+
+    /// How often the numbers are added up at most.
+    pub(super) fn pace(&self) -> Duration {
+        let slice = self.0.standings.shortest_slice().unwrap_or(MOST);
+        Duration::from_millis(slice.as_millis() / LOOKS_IN_A_SLICE).clamp(LEAST, MOST)
+    }
+
+    /// The last look; waits for one where nobody asked for a while. Must be called within a runtime.
+    pub(super) async fn look(&self) -> Arc<Look> {
+        self.look_not_before(i64::MIN).await
+    }
+
+    /// A look that is hardly older than this moment, for programs that decide by it.
+    pub(super) async fn look_of_late(&self) -> Arc<Look> {
+        let slice = self.0.standings.shortest_slice().unwrap_or(LATE);
+        let late = Duration::from_millis(slice.as_millis() / 2).min(LATE).count_of(LEAST);
+        let now = jiff::Timestamp::now().as_second();
+        self.look_not_before(now.saturating_sub_unsigned(late)).await
+    }
+
+    /// A look taken at `moment`, in seconds of Unix time, or later.
+    async fn look_not_before(&self, moment: i64) -> Arc<Look> {
+        loop {
+            let next = self.0.looked.notified();
+            tokio::pin!(next);
+            // From here on no look is missed.
+            next.as_mut().enable();
+            self.watch();
+            if let Some(look) = self.last().filter(|look| look.at >= moment) {
+                return look;
+            }
+            self.0.wanted.notify_one();
+            next.await;
+        }
+    }
+
+    fn last(&self) -> Option<Arc<Look>> {
+        self.0.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, look: Option<Look>) {
+        *self.0.last.write().unwrap_or_else(PoisonError::into_inner) = look.map(Arc::new);
+    }
+
+    /// Notes that somebody asked, and begins to take looks if nobody does.
+    fn watch(&self) {
+        let mut watch = self.0.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.asked = Instant::now();
+        if !watch.running {
+            watch.running = true;
+            tokio::spawn(self.clone().look_on());
+        }
+    }
+
+    /// Takes looks until nobody asked for long; an old look is forgotten then, since it would be taken for a new one.
+    async fn look_on(self) {
+        while self.is_watched() {
+            let begin = Instant::now();
+            let look = Look::take(&self.0.standings, jiff::Timestamp::now().as_second()).await;
+            self.keep(Some(look));
+            self.0.looked.notify_waiters();
+            tokio::select! {
+                () = sleep(self.pace().to_std().max(begin.elapsed() * PAUSE)) => {}
+                () = self.0.wanted.notified() => {}
+            }
+        }
+    }
+
+    /// Whether somebody asked of late. If not, the looks end under the same lock under which they begin.
+    fn is_watched(&self) -> bool {
+        let mut watch = self.0.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if watch.asked.elapsed() < UNWATCHED {
+            return true;
+        }
+        watch.running = false;
+        self.keep(None);
+        false
+    }
+}

@@ -1,0 +1,5 @@
+//! The gate: whether deployments go on, as the library, the command and a running service say it.
+
+mod command;
+mod founding;
+mod reasons;
