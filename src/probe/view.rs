@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::excerpt::Excerpt;
 use super::outcome::{Outcome, Phase, Phases, StepOutcome, Verdict};
 
 /// One run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunView<'a> {
     /// When it was due or started.
     pub started_at: f64,
@@ -37,7 +38,7 @@ pub struct RunView<'a> {
 }
 
 /// One step of a journey.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StepView<'a> {
     /// Its name.
     pub name: &'a str,

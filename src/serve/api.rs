@@ -1,7 +1,7 @@
 //! The JSON API below `/api/v1/`: what is asked for by which path, and the document that describes it.
 //!
-//! Every answer is a type of [`crate::standing::model`] or [`crate::gate::model`], so that whoever asks reads what was written here. Nothing is
-//! added up in this file.
+//! Every answer is a type of [`crate::standing::model`], [`crate::gate::model`] or of the probes' pages, so that whoever
+//! asks reads what was written here. Nothing is added up in this file.
 
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::board::Board;
+use super::probes::{Probes, RunsOf};
 use crate::gate::{Answer, NoAnswer, Question};
 use crate::standing::model::{Burndown, Days, Outages, Problem, SloDetail, Slos};
 
@@ -124,6 +125,7 @@ pub(super) fn document() -> Value {
         };
         paths.insert(format!("{slo}/{part}"), operation);
     }
+    paths.extend(of_probes(&mut schemas));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -152,6 +154,41 @@ fn get<T: JsonSchema>(schemas: &mut SchemaGenerator, summary: &str, names: &[&st
     }
     let parameters: Vec<Value> = names.iter().map(parameter).collect();
     json!({"get": {"summary": summary, "parameters": parameters, "responses": responses}})
+}
+
+/// The paths of the last runs, which refuse in plain text.
+fn of_probes(schemas: &mut SchemaGenerator) -> [(String, Value); 2] {
+    let operation = |schema: Value, summary: &str, parameters: Value, refusals: &[(&str, &str)]| {
+        let mut responses = Map::new();
+        let answer = json!({"application/json": {"schema": schema}});
+        responses.insert("200".to_owned(), json!({"description": "The answer", "content": answer}));
+        for (status, what) in refusals {
+            let text = json!({"text/plain": {"schema": {"type": "string"}}});
+            responses.insert((*status).to_owned(), json!({"description": what, "content": text}));
+        }
+        json!({"get": {"summary": summary, "parameters": parameters, "responses": responses}})
+    };
+    let text = json!({"type": "string"});
+    let words = json!({"type": "string", "enum": ["failed", "skipped", "success", "unknown"]});
+    let filter = json!([
+        {"name": "q", "in": "query", "description": "A part of the name, kind or reason", "schema": text},
+        {"name": "state", "in": "query", "description": "What the last run found", "schema": words},
+    ]);
+    let names = json!([
+        {"name": "service", "in": "path", "required": true, "schema": text},
+        {"name": "probe", "in": "path", "required": true, "schema": text},
+    ]);
+    let list = schemas.subschema_for::<Probes<'static>>().to_value();
+    let runs = schemas.subschema_for::<RunsOf<'static>>().to_value();
+    let too_many = [("503", "Too many lists at once")];
+    let nothing = [("404", "No such probe")];
+    [
+        (format!("{ROOT}probes"), operation(list, "Every probe; what needs attention comes first", filter, &too_many)),
+        (
+            format!("{ROOT}probes/{{service}}/{{probe}}/runs"),
+            operation(runs, "The last runs of a probe, the newest first; failures are kept longest", names, &nothing),
+        ),
+    ]
 }
 
 /// Adds what the gate may be asked to the description of its path.

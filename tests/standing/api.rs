@@ -80,13 +80,13 @@ fn the_answers_are_what_the_document_says() {
     let (_, document) = get(address, "/api/v1/openapi.json");
     assert_eq!(document["openapi"], "3.1.0");
     let templates: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(templates.len(), 6, "{templates:?}");
+    assert_eq!(templates.len(), 8, "{templates:?}");
     for template in templates {
-        let path = template.replace("{service}", "shop").replace("{slo}", "requests");
+        let path = template.replace("{service}", "shop").replace("{slo}", "requests").replace("{probe}", "home");
         let (status, answer) = get(address, &path);
         assert_eq!(status, 200, "{path}: {answer}");
         assert_described(&document, template, 200, &answer);
-        if template.contains('{') {
+        if template.contains("{slo}") {
             let (status, answer) = get(address, &path.replace("/requests", "/nothing"));
             assert_eq!((status, &answer["code"]), (404, &json!("unknown_slo")));
             assert_described(&document, template, 404, &answer);

@@ -1,5 +1,6 @@
 //! The probes and their runs as JSON. Fields are only ever added; times are seconds of Unix time.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Filter, chosen};
@@ -8,15 +9,16 @@ use crate::probe::view::RunView;
 use crate::serve::runs::{Row, Table};
 
 /// `/api/v1/probes`.
-#[derive(Serialize)]
-struct Probes<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::serve) struct Probes<'a> {
     /// Services whose uplink is down, so that runs that fail are skipped.
     uplinks_down: Vec<String>,
     /// The probes; what needs attention comes first.
     probes: Vec<Probe<'a>>,
 }
 
-#[derive(Serialize)]
+/// One probe and what its last runs found. Times are seconds of Unix time.
+#[derive(Serialize, JsonSchema)]
 struct Probe<'a> {
     service: &'a str,
     probe: &'a str,
@@ -34,8 +36,8 @@ struct Probe<'a> {
 }
 
 /// `/api/v1/probes/SERVICE/NAME/runs`.
-#[derive(Serialize)]
-struct RunsOf<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::serve) struct RunsOf<'a> {
     service: &'a str,
     probe: &'a str,
     /// The runs that are kept, the newest first.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use super::runs::{Row, Table};
 use crate::probe::{ProbeKey, view};
 
-pub(super) use api::{list, runs};
+pub(super) use api::{Probes, RunsOf, list, runs};
 pub(super) use page::{probe, probes};
 
 /// What the pages may load: their own styles, and a form that goes back to them.
