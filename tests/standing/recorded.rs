@@ -90,7 +90,12 @@ window: 1d
 rules: {interval: 5m, delay: 5m, lookback: 15m}
 gate: {resume_at: 40%}
 alerting: {page: {disable: true}}
+probes:
+  - {name: home, interval: 1m, http: {url: http://127.0.0.1/}}
 slos:
+  - {name: timed, objective: 98, sli: {latency: {histogram: request_seconds, threshold: 300ms}}}
+  - {name: probed, objective: 98, sli: {probe: home}}
+  - {name: sliced, objective: 98, budgeting: {timeslices: {slice: 5m, target: 90}}, sli: {events: {bad: errors_total, total: requests_total}}}
   - {name: requests, objective: 98, sli: {events: {bad: errors_total, total: requests_total, by: [route]}}}
   - {name: up, objective: 98, sli: {gauge: {metric: shop_up}}}
   - {name: ratio, objective: 98, sli: {ratio: {error: shop_error_ratio}}}
@@ -124,6 +129,17 @@ fn counters() -> String {
                 }
             }
             if route == "/" {
+                let mut add = |series: String, value: u64| {
+                    let _ = writeln!(samples.entry(series.clone()).or_default(), "{series} {value} {at}");
+                };
+                let (bad, total) = *count;
+                let bucket = |le: &str| format!("request_seconds_bucket{{job=\"shop\",instance=\"a:1\",le=\"{le}\"}}");
+                add(bucket("0.3"), total - bad);
+                add(bucket("+Inf"), total);
+                add("request_seconds_count{job=\"shop\",instance=\"a:1\"}".to_owned(), total);
+                let probe = "job=\"burndown\",instance=\"p:1\",slo_service=\"shop\",probe=\"home\"";
+                add(format!("slo_probe_attempts_total{{{probe}}}"), total);
+                add(format!("slo_probe_failures_total{{{probe},reason=\"status\"}}"), bad);
                 for (metric, value) in
                     [("shop_up", f64::from(u8::from(!fails))), ("shop_error_ratio", f64::from(u8::from(fails)) / 4.0)]
                 {
@@ -166,7 +182,7 @@ fn slos_of_every_kind_stand_as_the_rules_recorded_them() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for hour in (1..60).step_by(2) {
         let at = START + hour * HOUR;
-        for slo in ["requests", "up", "ratio", "queried", "quick"] {
+        for slo in ["requests", "up", "ratio", "queried", "quick", "timed", "probed", "sliced"] {
             let full = look(&standings, slo, at);
             let window = if slo == "quick" { "6h" } else { "1d" };
             assert_recorded(&prometheus, &full, window, at);
