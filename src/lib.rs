@@ -11,14 +11,14 @@
 //! | [`prometheus`] | the HTTP API of a Prometheus | know of SLOs |
 //! | [`spec`] | files → raw → validated model | any mathematics |
 //! | [`slo`] | the mathematics: budget, burn rate, windows, plan | I/O |
-//! | [`generate`] | plan → rules, alerts, proofs, routes of alerts, Kubernetes objects | read anything |
+//! | [`generate`] | plan → rules, alerts, proofs, dashboards, routes of alerts, Kubernetes objects | read anything |
 //! | [`ask`] | whether a live Prometheus suits a plan | change anything |
 //! | [`backfill`] | the past of an SLO, from raw history | touch a server's storage |
 //! | [`probe`] | runs probes on schedule | know of servers |
-//! | [`history`] | counts per slice | decide |
+//! | [`history`] | counts per slice: in memory, in the embedded database, or in Prometheus | decide |
 //! | [`standing`] | the state of every SLO, from plan and history | keep anything |
 //! | [`gate`] | whether deployments go on, from standings | read files, wait |
-//! | [`serve`] | metrics, pages, signals | probe by itself |
+//! | [`serve`] | metrics, pages, API, reload | probe by itself |
 //! | [`cli`] | arguments and exit codes | anything else |
 
 pub mod ask;
