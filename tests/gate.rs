@@ -2,4 +2,5 @@
 
 mod command;
 mod founding;
+mod plan;
 mod reasons;

@@ -10,11 +10,13 @@ mod load;
 mod logging;
 mod moment;
 mod output;
+mod plan;
 mod probe;
 mod prometheus;
 mod serve;
 mod server;
 mod signals;
+mod source;
 mod status;
 mod storage;
 
@@ -64,6 +66,7 @@ enum Command {
     History(history::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Plan(plan::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -79,6 +82,7 @@ pub fn main() -> Exit {
         Command::History(arguments) => history::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

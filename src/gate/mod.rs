@@ -7,6 +7,7 @@
 mod decide;
 pub mod model;
 mod question;
+pub mod week;
 mod words;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,9 @@ pub enum NoAnswer {
     /// No service that is asked about has such a change.
     #[error("there is no change {0:?} under `changes` of the services that are asked about{known}", known = known(.1))]
     NoSuchChange(String, Vec<String>),
+    /// No service that is asked about plans anything.
+    #[error("the services that are asked about have no `changes` in their files")]
+    NoChanges,
     /// What is to come cannot be replayed.
     #[error("{0} is still to come: the gate explains what was, and forecasts by itself")]
     Future(Timestamp),

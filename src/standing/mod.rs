@@ -5,6 +5,7 @@
 //! keep anything, know of servers or terminals, or decide whether a deployment goes on beyond the gate of each SLO.
 
 mod day;
+pub mod local;
 pub mod model;
 mod outage;
 mod outlook;
@@ -22,8 +23,9 @@ use crate::history::{Group, History, HistoryError, SloKey};
 use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
 
+pub use local::Local;
 use model::{Burndown, Data, Days, Outages, SloDetail, SloState, Slos};
-pub use outlook::{GroupOutlook, Outlook};
+pub use outlook::{GroupOutlook, Outlook, Prospect};
 use state::Looked;
 
 /// Slices shorter than this are not read for days, only for windows: nobody needs a month of seconds.
@@ -126,6 +128,18 @@ impl Standings {
     async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64) -> Outlook {
         let read = self.read(plan, state::needed(plan), now).await;
         self.looked(plan, &read, now).outlook(needed)
+    }
+
+    /// What may be spent of the budgets of some SLOs from `now` on, in seconds of Unix time, if nothing more fails.
+    pub async fn prospects(&self, is_meant: impl Fn(&SloPlan) -> bool, now: i64) -> Vec<Prospect> {
+        let meant = self.slos.iter().filter(|plan| is_meant(plan));
+        let readings: Vec<_> = meant.map(|plan| self.prospect(plan, now).boxed()).collect();
+        stream::iter(readings).buffered(AT_ONCE).collect().await
+    }
+
+    async fn prospect(&self, plan: &SloPlan, now: i64) -> Prospect {
+        let read = self.read(plan, state::needed(plan), now).await;
+        self.looked(plan, &read, now).prospect()
     }
 
     async fn standing(&self, plan: &SloPlan, now: i64) -> Standing {

@@ -7,11 +7,12 @@ use super::model::{
     SloState,
 };
 use super::sums::{Sums, Track};
-use super::{Full, GroupOutlook, Outlook, Standing, day, outage, rounded, seconds, words};
+use super::{Full, GroupOutlook, Outlook, Prospect, Standing, day, outage, rounded, seconds, words};
 use crate::history::{Group, HistoryError, Slice};
 use crate::slo::SloPlan;
 use crate::slo::budget::{self, LEAST_COVERAGE_PERCENT};
 use crate::slo::gate::Replay;
+use crate::slo::week::Course;
 use crate::slo::window::{Pair, RETIRED_AFTER};
 use crate::spec::model::Severity;
 use crate::units::Duration;
@@ -116,6 +117,19 @@ impl<'a> Looked<'a> {
             state: self.state(&groups),
             is_exact: self.plan.slo.sli.probe_interval().is_some(),
             groups: groups.all().map(outlook).collect(),
+        }
+    }
+
+    /// What may be spent of it in the time to come.
+    pub(super) fn prospect(&self) -> Prospect {
+        let groups = self.judged();
+        let known = groups.all().filter(|group| group.data == Data::Known);
+        let courses = known.filter_map(|group| group.sums.course(&group.replay));
+        Prospect {
+            state: self.state(&groups),
+            is_exact: self.plan.slo.sli.probe_interval().is_some(),
+            is_unknown: groups.all().any(|group| group.data != Data::Known),
+            course: courses.reduce(|one, other| Course::least(&one, &other)),
         }
     }
 

@@ -7,7 +7,8 @@ use crate::slo::SloPlan;
 use crate::slo::budget::{self, Budget, State, Tallies, Tally};
 use crate::slo::change;
 use crate::slo::forecast::{Forecast, Traffic};
-use crate::slo::gate::{self, Latch, Replay, Thresholds};
+use crate::slo::gate::{self, Held, Latch, Replay, Thresholds};
+use crate::slo::week::Course;
 use crate::slo::window::Pair;
 use crate::spec::model::{Budgeting, OnUnknown};
 use crate::units::Duration;
@@ -95,8 +96,33 @@ impl<'a> Sums<'a> {
         if held.latch == Latch::Open && available >= needed {
             return None;
         }
+        self.forecast().opens(held, &thresholds, needed)
+    }
+
+    /// What may be spent from now on if nothing more fails; none if the SLO was never known.
+    pub(super) fn course(&self, replay: &Replay) -> Option<Course> {
+        let thresholds = Thresholds::of(self.plan);
+        let available = |held: Held, remaining: f64| {
+            (held.latch == Latch::Open).then(|| change::available(remaining, thresholds.close_at))
+        };
+        let mut held = replay.held?;
+        let mut points = vec![(self.at, available(held, self.budget.remaining))];
+        for (end, remaining) in self.forecast().remaining() {
+            held = gate::step(Some(held), remaining, &thresholds);
+            let next = available(held, remaining);
+            // Nothing returns most of the time.
+            if points.last().is_none_or(|(_, last)| *last != next) {
+                points.push((end, next));
+            }
+        }
+        let resume = (thresholds.resume_at - thresholds.close_at).max(0.0);
+        Some(Course { points, resume, window: seconds(self.plan.slo.window) })
+    }
+
+    /// What is to come if nothing more fails.
+    fn forecast(&self) -> Forecast {
         let (window, total) = (self.plan.slo.window, budget::to_f64(self.plan.budget_seconds));
-        Forecast::of(self.events, self.traffic(), window, self.step, total, self.at).opens(held, &thresholds, needed)
+        Forecast::of(self.events, self.traffic(), window, self.step, total, self.at)
     }
 
     /// The traffic to come: of a probe its runs, from as many places as run it now.

@@ -20,6 +20,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use crate::gate::week::Coming;
+use crate::gate::week::model::ChangePlan;
 use crate::gate::{Answer, Gates, NoAnswer, Question};
 use crate::standing::Standings;
 use crate::standing::model::Slos;
@@ -52,6 +54,16 @@ impl Board {
         // Nobody closes it, and one question too many would be no harm.
         let _permit = self.deciding.acquire().await.ok();
         self.gates.answer(question, now).await
+    }
+
+    /// Which planned changes fit on which of the coming days.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub(super) async fn coming(&self, asked: &Coming, now: Timestamp) -> Result<ChangePlan, NoAnswer> {
+        // As above.
+        let _permit = self.deciding.acquire().await.ok();
+        self.gates.coming(asked, now).await
     }
 
     /// Every SLO as it stood a moment ago.
