@@ -13,6 +13,7 @@ mod output;
 mod plan;
 mod probe;
 mod prometheus;
+mod report;
 mod serve;
 mod server;
 mod signals;
@@ -67,6 +68,7 @@ enum Command {
     Status(status::Arguments),
     Gate(gate::Arguments),
     Plan(plan::Arguments),
+    Report(report::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -83,6 +85,7 @@ pub fn main() -> Exit {
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

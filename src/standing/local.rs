@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -44,6 +43,12 @@ impl Local {
         moment.strftime(format).to_string()
     }
 
+    /// The same always with the year: `Mon 23 Nov 2026`.
+    #[must_use]
+    pub fn long_day(&self, at: i64) -> String {
+        self.zoned(at).strftime("%a %-d %b %Y").to_string()
+    }
+
     /// The time of day without its zone: `09:00`.
     #[must_use]
     pub fn time(&self, at: i64) -> String {
@@ -64,12 +69,6 @@ impl Local {
         let begin = if zone == after { self.time(from) } else { format!("{} {zone}", self.time(from)) };
         let end = if day == last { self.time(until) } else { format!("{last} {}", self.time(until)) };
         format!("{day} {begin}\u{2013}{end} {after}")
-    }
-
-    /// A day of the calendar: `Mon 23 Nov`.
-    #[must_use]
-    pub fn date(day: Date) -> String {
-        day.strftime("%a %-d %b").to_string()
     }
 
     fn zone(&self, at: i64) -> String {

@@ -28,10 +28,13 @@ pub(super) struct Sums<'a> {
     events: &'a [budget::Slice],
     /// The end of the newest slice that is complete, or where it would end, in seconds of Unix time.
     pub(super) at: i64,
+    /// The moment that was asked about, in seconds of Unix time.
+    pub(super) now: i64,
     /// What the window holds.
     pub(super) tally: Tally,
     pub(super) budget: Budget,
     tallies: Tallies<'a>,
+    is_cut: bool,
 }
 
 /// The budget at the end of each slice.
@@ -55,7 +58,7 @@ impl<'a> Sums<'a> {
         let tallies = if is_cut { Tallies::cut(events, step) } else { Tallies::new(events, step) };
         let tally = tallies.tally(plan.slo.window, at);
         let budget = budget::budget(plan.slo.objective, plan.slo.window, step, &tally, at);
-        Self { plan, step, slices, events, at, tally, budget, tallies }
+        Self { plan, step, slices, events, at, now, tally, budget, tallies, is_cut }
     }
 
     /// Good events in percent of all.
@@ -70,7 +73,30 @@ impl<'a> Sums<'a> {
 
     /// The slices in the window.
     pub(super) fn inside(&self) -> &'a [Slice] {
-        let start = self.slices.partition_point(|slice| slice.events.end <= self.from());
+        self.after(self.from())
+    }
+
+    /// When the first slice begins, in seconds of Unix time; none if there was more before it, or nothing at all.
+    pub(super) fn begins(&self) -> Option<i64> {
+        let first = self.slices.first().filter(|_| !self.is_cut)?;
+        Some(first.events.end.saturating_sub(seconds(self.step)))
+    }
+
+    /// What was left at a moment, in seconds of Unix time; all of it before anything was observed.
+    pub(super) fn remaining_at(&self, moment: i64) -> f64 {
+        let end = self.slices.partition_point(|slice| slice.events.end <= moment);
+        let last = end.checked_sub(1).and_then(|last| self.slices.get(last)).map(|slice| slice.events.end);
+        let spend = |at| {
+            let tally = self.tallies.tally(self.plan.slo.window, at);
+            budget::spend(self.budget.total, self.step, &tally, at).remaining
+        };
+        // As at the end of the newest slice, unless that is so old that the window lost some since.
+        last.map_or(self.budget.total, |last| spend(last.max(moment.saturating_sub(seconds(self.step)))))
+    }
+
+    /// The slices that end after a moment, in seconds of Unix time.
+    pub(super) fn after(&self, moment: i64) -> &'a [Slice] {
+        let start = self.slices.partition_point(|slice| slice.events.end <= moment);
         let end = self.slices.partition_point(|slice| slice.events.end <= self.at);
         self.slices.get(start..end).unwrap_or_default()
     }
@@ -120,7 +146,7 @@ impl<'a> Sums<'a> {
     }
 
     /// What is to come if nothing more fails.
-    fn forecast(&self) -> Forecast {
+    pub(super) fn forecast(&self) -> Forecast {
         let (window, total) = (self.plan.slo.window, budget::to_f64(self.plan.budget_seconds));
         Forecast::of(self.events, self.traffic(), window, self.step, total, self.at)
     }
@@ -177,12 +203,17 @@ impl<'a> Sums<'a> {
 
     /// Whether the condition of a burn-rate alert holds.
     pub(super) fn fires(&self, pair: &Pair) -> bool {
+        self.fires_at(pair, self.at)
+    }
+
+    /// Whether it held at the end of a slice, in seconds of Unix time.
+    pub(super) fn fires_at(&self, pair: &Pair, at: i64) -> bool {
         let exceeded = |window| {
-            let tally = self.tallies.tally(window, self.at);
+            let tally = self.tallies.tally(window, at);
             tally.bad > budget::to_f64(pair.threshold) * tally.total
         };
         let enough = |failures: f64| !self.plan.counts_failures() || failures >= least_failures(self.plan);
-        exceeded(pair.long) && exceeded(pair.short) && enough(self.tallies.tally(pair.long, self.at).bad)
+        exceeded(pair.long) && exceeded(pair.short) && enough(self.tallies.tally(pair.long, at).bad)
     }
 }
 

@@ -18,7 +18,11 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// What stands under a path and never changes: files of their own, so that a page may forbid everything else.
 const FILES: [(&str, &str, &str); 4] = [
-    ("/board/board.css", "text/css; charset=utf-8", include_str!("board.css")),
+    (
+        "/board/board.css",
+        "text/css; charset=utf-8",
+        concat!(include_str!("../../standing/palette.css"), include_str!("board.css")),
+    ),
     ("/board/board.js", "text/javascript; charset=utf-8", include_str!("board.js")),
     ("/board/theme.js", "text/javascript; charset=utf-8", include_str!("theme.js")),
     ("/board/icon.svg", "image/svg+xml", include_str!("icon.svg")),
