@@ -17,6 +17,7 @@ mod generate;
 mod grafana;
 mod history;
 mod house;
+mod import;
 mod kinds;
 mod operator;
 mod robust;

@@ -6,6 +6,7 @@ mod demo;
 mod gate;
 mod generate;
 mod history;
+mod import;
 mod load;
 mod logging;
 mod moment;
@@ -58,6 +59,7 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Generate(generate::Arguments),
+    Import(import::Arguments),
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
     Probe(probe::Arguments),
@@ -74,6 +76,7 @@ pub fn main() -> Exit {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
