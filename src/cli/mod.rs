@@ -12,6 +12,7 @@ mod moment;
 mod output;
 mod probe;
 mod prometheus;
+mod schema;
 mod serve;
 mod server;
 mod signals;
@@ -62,6 +63,7 @@ enum Command {
     Serve(serve::Arguments),
     Probe(probe::Arguments),
     History(history::Arguments),
+    Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
     Demo(demo::Arguments),
@@ -77,6 +79,7 @@ pub fn main() -> Exit {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
