@@ -30,7 +30,7 @@ fmt: ## Formats the source
 
 .PHONY: generate
 generate: ## Refreshes what is generated and checked in: from examples/, and the references in docs/
-	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager,grafana --prune \
+	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
 	BURNDOWN_DOCS=1 $(CARGO) test --quiet --locked --test all -- docs::reference:: docs::schema::
 
