@@ -10,6 +10,7 @@ mod board;
 mod check;
 mod demo;
 mod differential;
+mod docs;
 mod end_to_end;
 mod exact;
 mod gate;

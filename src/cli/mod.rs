@@ -15,6 +15,7 @@ mod moment;
 mod output;
 mod probe;
 mod prometheus;
+mod schema;
 mod serve;
 mod server;
 mod signals;
@@ -66,6 +67,7 @@ enum Command {
     Serve(serve::Arguments),
     Probe(probe::Arguments),
     History(history::Arguments),
+    Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
     Demo(demo::Arguments),
@@ -84,6 +86,7 @@ pub fn main() -> Exit {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
