@@ -20,6 +20,7 @@ mod house;
 mod kinds;
 mod operator;
 mod prometheus;
+mod receivers;
 mod robust;
 mod serve;
 mod standing;
