@@ -19,6 +19,7 @@ mod history;
 mod house;
 mod kinds;
 mod operator;
+mod packaging;
 mod prometheus;
 mod receivers;
 mod robust;

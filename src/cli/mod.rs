@@ -2,12 +2,14 @@
 
 mod backfill;
 mod check;
+mod completions;
 mod demo;
 mod gate;
 mod generate;
 mod history;
 mod load;
 mod logging;
+mod man;
 mod moment;
 mod output;
 mod probe;
@@ -20,7 +22,7 @@ mod storage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ enum Command {
     Status(status::Arguments),
     Gate(gate::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Reads the arguments of the process and runs the command they name.
@@ -80,6 +84,8 @@ pub fn main() -> Exit {
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     }
 }
 
