@@ -23,6 +23,7 @@ mod kinds;
 mod operator;
 mod packaging;
 mod prometheus;
+mod receivers;
 mod robust;
 mod serve;
 mod standing;
