@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod gate;
 mod generate;
+mod health;
 mod history;
 mod load;
 mod logging;
@@ -66,6 +67,7 @@ enum Command {
     History(history::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Health(health::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -83,6 +85,7 @@ pub fn main() -> Exit {
         Command::History(arguments) => history::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
