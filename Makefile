@@ -39,6 +39,13 @@ generate: ## Refreshes what is generated from examples/ and for the compose file
 pictures: peers ## Takes the pictures of the board in docs/ anew
 	BURNDOWN_PICTURES=docs $(CARGO) test --quiet --locked --test all -- board::pictures
 
+.PHONY: deb
+deb: ## Builds the Debian package, has lintian read it, and installs it in a directory (needs cargo-deb and lintian)
+	$(CARGO) build --release --locked
+	scripts/package-files target/release/burndown target/package
+	$(CARGO) deb --no-build --locked
+	scripts/check-deb target/debian/*.deb
+
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }

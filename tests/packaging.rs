@@ -4,6 +4,7 @@
 
 mod compose;
 mod container;
+mod debian;
 mod manual;
 mod systemd;
 
