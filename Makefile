@@ -39,6 +39,18 @@ generate: ## Refreshes what is generated from examples/ and for the compose file
 pictures: peers ## Takes the pictures of the board in docs/ anew
 	BURNDOWN_PICTURES=docs $(CARGO) test --quiet --locked --test all -- board::pictures
 
+# Where another libc can be linked statically, TARGET may name it: x86_64-unknown-linux-gnu.
+TARGET ?= x86_64-unknown-linux-musl
+
+.PHONY: static
+static: ## Builds the static program and runs it with nothing but itself (needs root or sudo)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(TARGET)
+	scripts/check-static target/$(TARGET)/release/burndown
+
+.PHONY: sbom
+sbom: ## Says as a CycloneDX document of what the program is made (needs cargo-cyclonedx)
+	$(CARGO) cyclonedx --format json --target $(TARGET) --override-filename burndown.cdx
+
 .PHONY: deb
 deb: ## Builds the Debian package, has lintian read it, and installs it in a directory (needs cargo-deb and lintian)
 	$(CARGO) build --release --locked

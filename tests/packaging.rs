@@ -5,6 +5,7 @@
 mod compose;
 mod container;
 mod debian;
+mod forge;
 mod manual;
 mod systemd;
 

@@ -16,7 +16,7 @@ use crate::support::process::Process;
 const DOCKERFILE: &str = "deploy/container/Dockerfile";
 
 /// The images that people run.
-const TARGETS: [&str; 2] = ["static", "tools"];
+pub(super) const TARGETS: [&str; 2] = ["static", "tools"];
 
 const SOON: Duration = Duration::from_secs(30);
 
