@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod gate;
 mod generate;
+mod health;
 mod history;
 mod import;
 mod load;
@@ -70,6 +71,7 @@ enum Command {
     Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Health(health::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -89,6 +91,7 @@ pub fn main() -> Exit {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
