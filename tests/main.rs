@@ -19,6 +19,7 @@ mod history;
 mod house;
 mod kinds;
 mod operator;
+mod pipelines;
 mod robust;
 mod serve;
 mod standing;

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod check;
+mod concourse;
 mod demo;
 mod gate;
 mod generate;
@@ -64,13 +65,14 @@ enum Command {
     History(history::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Concourse(concourse::Arguments),
     Demo(demo::Arguments),
 }
 
 /// Reads the arguments of the process and runs the command they name.
 #[must_use]
 pub fn main() -> Exit {
-    match Arguments::parse().command {
+    match Arguments::parse_from(concourse::as_called(std::env::args_os())).command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
@@ -79,6 +81,7 @@ pub fn main() -> Exit {
         Command::History(arguments) => history::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Concourse(arguments) => concourse::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }
