@@ -70,7 +70,7 @@ pub(super) async fn answer(board: Option<&Board>, body: &[u8]) -> (StatusCode, S
 /// What the metadata of a hook ask.
 fn question(metadata: BTreeMap<String, String>) -> Result<Question, String> {
     let known = METADATA.map(|(key, _)| key);
-    for key in metadata.keys().filter(|key| !known.contains(&key.as_str())) {
+    if let Some(key) = metadata.keys().find(|key| !known.contains(&key.as_str())) {
         let meant = match diag::nearest(key, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("they take {}", known.join(", ")),
