@@ -22,6 +22,7 @@ mod import;
 mod kinds;
 mod operator;
 mod packaging;
+mod pipelines;
 mod prometheus;
 mod receivers;
 mod robust;

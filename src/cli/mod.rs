@@ -3,6 +3,7 @@
 mod backfill;
 mod check;
 mod completions;
+mod concourse;
 mod demo;
 mod gate;
 mod generate;
@@ -72,6 +73,7 @@ enum Command {
     Status(status::Arguments),
     Gate(gate::Arguments),
     Health(health::Arguments),
+    Concourse(concourse::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -80,7 +82,7 @@ enum Command {
 /// Reads the arguments of the process and runs the command they name.
 #[must_use]
 pub fn main() -> Exit {
-    match Arguments::parse().command {
+    match Arguments::parse_from(concourse::as_called(std::env::args_os())).command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
@@ -92,6 +94,7 @@ pub fn main() -> Exit {
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Concourse(arguments) => concourse::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
