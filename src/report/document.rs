@@ -129,8 +129,9 @@ impl Document {
         let local = zone(report);
         let (since, until) = (report.since, report.until);
         let zones = match distinct_zone(report) {
+            Some("UTC") => "All times are in UTC.".to_owned(),
             Some(zone) => format!("All times are those of {zone}."),
-            None => format!("These times are those of {local}; the times of an SLO are those of its service."),
+            None => format!("These times are in {local}; those of an SLO are on the clock of its service."),
         };
         let told = |slo: &&SloReport| !slo.is_quiet();
         let quiet: Vec<String> = report.slos.iter().filter(|slo| slo.is_quiet()).map(words::name).collect();

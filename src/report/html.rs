@@ -6,8 +6,12 @@ use super::document::Document;
 use super::model::Report;
 use crate::standing::PALETTE;
 
-/// What the file may load: the style that stands in it, and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+/// What the page of a server may load: the style that stands in it, and nothing else.
+pub const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The same in a file, where nothing can be said of frames.
+const POLICY_OF_A_FILE: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The style of a report, behind the colours that it shares with the board.
 const STYLE: &str = include_str!("report.css");
@@ -33,7 +37,7 @@ pub fn render(report: &Report, board: Option<&'static str>) -> Result<String, as
         document: Document::of(report),
         palette: PALETTE,
         style: STYLE,
-        policy: POLICY,
+        policy: POLICY_OF_A_FILE,
         version: env!("CARGO_PKG_VERSION"),
         board,
     };

@@ -24,7 +24,7 @@ use crate::slo::{Calendar, Plan, SloPlan};
 use crate::standing::{Local, Standings};
 use crate::units::Name;
 
-pub use html::render as html;
+pub use html::{POLICY, render as html};
 pub use json::{render as json, schema};
 pub use markdown::render as markdown;
 pub use question::{Asked, QuestionError};
@@ -76,7 +76,13 @@ impl Reports {
     /// Reports on every SLO of the plan over a history.
     #[must_use]
     pub fn new(plan: &Plan, history: Arc<dyn History>) -> Self {
-        Self { standings: Standings::new(plan, history), calendars: Arc::new(plan.calendars.clone()) }
+        Self::over(Standings::new(plan, history), Arc::new(plan.calendars.clone()))
+    }
+
+    /// The same over standings that somebody else shows, too.
+    #[must_use]
+    pub const fn over(standings: Standings, calendars: Arc<BTreeMap<Name, Calendar>>) -> Self {
+        Self { standings, calendars }
     }
 
     /// The report that somebody asked for at `now`.

@@ -10,10 +10,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::board::Board;
+use super::flagger;
 use super::probes::{Probes, RunsOf};
 use crate::gate::week::Coming;
 use crate::gate::week::model::ChangePlan;
 use crate::gate::{Answer, NoAnswer, Question};
+use crate::report::model::Report;
+use crate::report::{Asked, NoReport};
 use crate::standing::model::{Burndown, Days, Outages, Problem, SloDetail, Slos};
 
 /// Where the API is.
@@ -43,18 +46,27 @@ const PLAN_QUERY: [(&str, &str); 3] = [
     ("at", "A moment of the past, such as `2026-01-31T06:00:00Z`"),
 ];
 
+/// What a report is asked for, and what it means.
+const REPORT_QUERY: [(&str, &str); 4] = [
+    ("service", "Only the SLOs of this service"),
+    ("slo", "Only SLOs of this name"),
+    ("since", "When the period begins, such as `2026-01-24T06:00:00Z`; a week before its end without it"),
+    ("until", "When it ends, such as `2026-01-31T06:00:00Z`; now without it"),
+];
+
 /// The status and text of the answer to a path; none if the path is none of these.
 pub(super) async fn answer(board: Option<&Board>, path: &str, query: Option<&str>) -> Option<(StatusCode, String)> {
     let parts: Vec<&str> = path.strip_prefix(ROOT)?.split('/').collect();
     let now = jiff::Timestamp::now();
     Some(match (parts.as_slice(), board) {
         (["openapi.json"], _) => (StatusCode::OK, document().to_string()),
-        (["slos", ..] | ["gate" | "plan"], None) => {
+        (["slos", ..] | ["gate" | "plan" | "report"], None) => {
             problem(StatusCode::SERVICE_UNAVAILABLE, "no_history", "This server keeps and reads no history.")
         }
         (["slos", of @ ..], Some(board)) => of_board(board, of, now.as_second()).await,
         (["gate"], Some(board)) => of_gate(board, query, now).await,
         (["plan"], Some(board)) => of_plan(board, query, now).await,
+        (["report"], Some(board)) => of_report(board, query, now).await,
         _ => return None,
     })
 }
@@ -81,9 +93,21 @@ async fn of_plan(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (S
     }
 }
 
+async fn of_report(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (StatusCode, String) {
+    let asked = match Asked::read(query) {
+        Ok(asked) => asked,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
+    };
+    match board.report(&asked, now).await {
+        Ok(report) => written(&report),
+        Err(error @ NoReport::NoSuchSlo) => problem(StatusCode::NOT_FOUND, "unknown_slo", &error.to_string()),
+        Err(error) => problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
+    }
+}
+
 fn refused(error: &NoAnswer) -> (StatusCode, String) {
     let (status, code) = match error {
-        NoAnswer::NoSuchSlo => (StatusCode::NOT_FOUND, "unknown_slo"),
+        NoAnswer::NoSuchSlo(..) => (StatusCode::NOT_FOUND, "unknown_slo"),
         NoAnswer::NoSuchChange(..) | NoAnswer::NoChanges => (StatusCode::NOT_FOUND, "unknown_change"),
         NoAnswer::Future(_) => (StatusCode::BAD_REQUEST, "bad_question"),
     };
@@ -103,7 +127,7 @@ async fn of_slo(board: &Board, service: &str, slo: &str, part: &str, now: i64) -
     if !part.is_empty() && PARTS.iter().all(|(name, _)| *name != part) {
         return problem(StatusCode::NOT_FOUND, "not_found", "An SLO has burndown, outages and days.");
     }
-    let Some(full) = board.standings().one(service, slo, now).await else {
+    let Some(full) = board.slo(service, slo, now).await else {
         return problem(StatusCode::NOT_FOUND, "unknown_slo", "No file of this server has such an SLO.");
     };
     match part {
@@ -144,6 +168,11 @@ pub(super) fn document() -> Value {
     let mut plan = get::<ChangePlan>(&mut schemas, summary, &[]);
     with_query(&mut plan, &PLAN_QUERY, &mut schemas);
     paths.insert(format!("{ROOT}plan"), plan);
+    let summary = "What a team has to know about a week: every spike and why, gate, decisions, alerts, forecast";
+    let mut report = get::<Report>(&mut schemas, summary, &[]);
+    with_query(&mut report, &REPORT_QUERY, &mut schemas);
+    paths.insert(format!("{ROOT}report"), report);
+    paths.insert(flagger::PATH.to_owned(), of_flagger());
     for (part, summary) in PARTS {
         let operation = match part {
             "burndown" => get::<Burndown>(&mut schemas, summary, &names),
@@ -181,6 +210,35 @@ fn get<T: JsonSchema>(schemas: &mut SchemaGenerator, summary: &str, names: &[&st
     }
     let parameters: Vec<Value> = names.iter().map(parameter).collect();
     json!({"get": {"summary": summary, "parameters": parameters, "responses": responses}})
+}
+
+/// The path of Flagger's hooks, which answers by its status and in plain text.
+fn of_flagger() -> Value {
+    let text = json!({"text/plain": {"schema": {"type": "string"}}});
+    let answer = |what: &str| json!({"description": what, "content": text});
+    let key = |(_, what): &(&str, &str)| json!({"type": "string", "description": what});
+    let keys: Map<String, Value> = flagger::METADATA.iter().map(|pair| (pair.0.to_owned(), key(pair))).collect();
+    let hook = json!({
+        "type": "object",
+        "required": ["name", "namespace"],
+        "properties": {
+            "name": {"type": "string", "description": "The canary"},
+            "namespace": {"type": "string", "description": "Its namespace"},
+            "metadata": {"type": "object", "properties": keys, "additionalProperties": false},
+        },
+    });
+    json!({"post": {
+        "summary": "The gate for the confirm hooks of Flagger",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": hook}}},
+        "responses": {
+            "200": answer("The gate is open"),
+            "400": answer("The hook cannot be understood"),
+            "404": answer("No such SLO or change"),
+            "409": answer("The gate is closed, or nobody knows and it holds"),
+            "413": answer("The body is too large"),
+            "503": answer("No history"),
+        },
+    }})
 }
 
 /// The paths of the last runs, which refuse in plain text.

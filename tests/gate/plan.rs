@@ -140,7 +140,7 @@ fn the_command_and_a_service_say_the_same() {
         assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{query}");
     }
     let refused = plan(&["--server", &server, "--service", "cake"]);
-    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), "burndown: there is no such SLO\n"));
+    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), "burndown: there is no service `cake`\n"));
     assert_eq!(plan(&["--server", "http://127.0.0.1:1"]).code, Some(3));
 }
 

@@ -8,12 +8,13 @@ use super::page::{self, Frame};
 use super::timing::Timing;
 use super::{Board, public, slo};
 use crate::probe::ProbeKey;
+use crate::report::{self, Asked};
 use crate::serve::body::{AnyBody, whole};
 use crate::serve::metrics::Metrics;
 use crate::serve::routes::respond;
 use crate::spec::model::Sli;
-use crate::standing::Full;
 
+const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// What stands under a path and never changes: files of their own, so that a page may forbid everything else.
@@ -45,6 +46,9 @@ impl Board {
         if let Some((_, content_type, text)) = FILES.iter().find(|(file, ..)| *file == path) {
             return Some(guarded(StatusCode::OK, content_type, (*text).to_owned()));
         }
+        if path == "/report" {
+            return Some(self.report_page(query).await);
+        }
         let slo = path.strip_prefix("/slos/").and_then(|path| path.split_once('/'));
         if slo.is_none() && !matches!(path, "/" | "/status") {
             return None;
@@ -55,8 +59,7 @@ impl Board {
             ("/status", _) => public::render(&look, frame),
             (_, None) => page::render(&look, frame, Filter::read(query)),
             (_, Some((service, name))) => {
-                let is_meant = |full: &&Full| full.detail.slo.service == service && full.detail.slo.slo == name;
-                let full = look.slos.iter().find(is_meant)?;
+                let full = look.find(service, name)?;
                 slo::render(full, frame, self.timing(service, name, metrics), look.at)
             }
         };
@@ -64,14 +67,34 @@ impl Board {
             Ok(page) => guarded(StatusCode::OK, HTML, page),
             Err(error) => {
                 tracing::error!(path, %error, "a page cannot be shown");
-                guarded(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "No page.\n".to_owned())
+                guarded(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "No page.\n".to_owned())
             }
         })
     }
 
+    /// The report that a query asks for, as a page.
+    async fn report_page(&self, query: &str) -> Response<AnyBody> {
+        let refused = |text: String| guarded(StatusCode::BAD_REQUEST, TEXT, format!("{text}.\n"));
+        let asked = match Asked::read(Some(query)) {
+            Ok(asked) => asked,
+            Err(error) => return refused(error.to_string()),
+        };
+        let page = match self.report(&asked, jiff::Timestamp::now()).await {
+            Ok(made) => report::html(&made, Some("/")),
+            Err(error) => return refused(error.to_string()),
+        };
+        let Ok(page) = page else {
+            return guarded(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "No page.\n".to_owned());
+        };
+        let mut answer = guarded(StatusCode::OK, HTML, page);
+        // It stands alone, and so its style stands in it.
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(report::POLICY));
+        answer
+    }
+
     /// The timings of the probe of an SLO that has one.
     fn timing(&self, service: &str, slo: &str, metrics: &Metrics) -> Option<Timing> {
-        let plans = self.standings().plans();
+        let plans = self.keeper.standings().plans();
         let plan = plans.iter().find(|plan| plan.slo.service.as_str() == service && plan.slo.name.as_str() == slo)?;
         let Sli::Probe { probe, .. } = &plan.slo.sli else { return None };
         let key = ProbeKey { service: plan.slo.service.clone(), probe: probe.clone() };
