@@ -8,8 +8,10 @@
 //! | `raw` | text → a tree that keeps every word and its place |
 //! | `read` | the tree seen with a type in mind |
 //! | `validate` | the tree → [`model`], collecting every error |
+//! | [`import`] | other tools' files → trees of ours, validated like any other, and their text |
 //! | [`model`] | what the files mean, with no string left that still has to be read |
 
+pub mod import;
 pub mod keys;
 pub mod model;
 mod raw;

@@ -119,6 +119,23 @@ impl Reader {
         Some(Fields { what, head, entries, has_unknown, meant })
     }
 
+    /// Opens a mapping of another tool's file whose keys are `known`, and says which others are left out.
+    pub(super) fn foreign<'a>(
+        &mut self,
+        node: &'a Node,
+        what: &'static str,
+        known: &[&'static str],
+    ) -> Option<Fields<'a>> {
+        let entries = self.entries(node, what)?;
+        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let message = format!("the key {} of {what} is left out", quoted(&entry.key));
+            let problem = Diagnostic::new(Code::ImportLeftOut, message).at(entry.key_span, "not known");
+            self.report(problem.help(format!("known keys: {}", listed(known))));
+        }
+        let head = entries.first().map_or(node.span, |entry| entry.key_span);
+        Some(Fields { what, head, entries, has_unknown: false, meant: Vec::new() })
+    }
+
     /// Opens a mapping whose keys are the file's own.
     pub(super) fn entries<'a>(&mut self, node: &'a Node, what: &str) -> Option<&'a [Entry]> {
         match &node.value {

@@ -89,8 +89,9 @@ fn copy_all(from: &Path, to: &Path) {
 fn every_generated_file_is_marked_as_generated() {
     let attributes = fs::read_to_string(root().join(".gitattributes")).unwrap();
     let marked = marked(&attributes);
-    let kinds = KINDS.split(',').map(|kind| format!("{kind}/"));
-    assert_eq!(marked, kinds.chain(DOCS.map(str::to_owned)).collect::<Vec<_>>());
+    let directories = KINDS.split(',').map(|kind| format!("{kind}/"));
+    let directories = directories.chain(DOCS.map(str::to_owned)).chain(["deploy/compose/generated/".to_owned()]);
+    assert_eq!(marked, directories.collect::<Vec<_>>());
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     assert!(makefile.contains(&format!(" --only {KINDS} ")) && makefile.contains(&PROMETHEUS.join(" ")));
     let tracked = git(&["ls-files", "-z"]);
