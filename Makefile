@@ -32,6 +32,8 @@ fmt: ## Formats the source
 generate: ## Refreshes what is generated from examples/ and checked in
 	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
+	cp examples/quickstart.yaml deploy/kubernetes/overlays/example/slos/my-app.yaml
+	$(CARGO) run --quiet --locked -- generate deploy/kubernetes/overlays/example/slos --output deploy/kubernetes/overlays/example --format operator --only rules,grafana --operator.label release=prometheus --prune
 
 .PHONY: pictures
 pictures: peers ## Takes the pictures of the board in docs/ anew

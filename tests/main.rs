@@ -18,6 +18,8 @@ mod grafana;
 mod history;
 mod house;
 mod kinds;
+mod kubernetes;
+mod mimir;
 mod operator;
 mod packaging;
 mod prometheus;
