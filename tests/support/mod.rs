@@ -12,6 +12,7 @@ pub(crate) mod clock;
 pub(crate) mod counting_target;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod namespace;
 pub(crate) mod origin;
 pub(crate) mod port;
 pub(crate) mod process;
