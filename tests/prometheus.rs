@@ -152,7 +152,7 @@ fn the_limits_hold_ten_thousand_probes() {
     let samples = body.lines().filter(|line| !line.starts_with('#')).count();
     let of_a_probe = body.lines().filter(|line| line.contains("probe=\"probe-7\"")).count();
     let advice = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus/README.md")).unwrap();
-    assert!(advice.contains(&format!("A probe has {of_a_probe} series from the start")), "{of_a_probe}");
+    assert!(advice.contains(&format!("over HTTPS {of_a_probe} and ")), "{of_a_probe}");
 
     let configuration = read(&configured(directory.path(), &files("2m", "2m"), &[]));
     let job = &configuration["scrape_configs"][0];

@@ -18,7 +18,7 @@ const KUBERNETES: &str = "1.30.0";
 
 /// A program that `scripts/peers` built.
 fn tool(name: &str) -> Command {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/bin").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/go").join(name);
     assert!(path.exists(), "{name} is missing: run scripts/peers, which builds it with Go");
     Command::new(path)
 }
