@@ -32,6 +32,8 @@ fmt: ## Formats the source
 generate: ## Refreshes what is generated and checked in: from examples/, for the compose file, and the references in docs/
 	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
+	cp examples/quickstart.yaml deploy/kubernetes/overlays/example/slos/my-app.yaml
+	$(CARGO) run --quiet --locked -- generate deploy/kubernetes/overlays/example/slos --output deploy/kubernetes/overlays/example --format operator --only rules,grafana --operator.label release=prometheus --prune
 	$(CARGO) run --quiet --locked -- generate deploy/compose/slos --output deploy/compose/generated \
 	  --only rules,prometheus,alertmanager,grafana --prune --grafana.prometheus-url http://prometheus:9090
 	BURNDOWN_DOCS=1 $(CARGO) test --quiet --locked --test all -- docs::reference:: docs::schema::
