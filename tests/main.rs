@@ -20,6 +20,8 @@ mod house;
 mod import;
 mod kinds;
 mod operator;
+mod packaging;
+mod prometheus;
 mod robust;
 mod serve;
 mod standing;

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod check;
+mod completions;
 mod demo;
 mod gate;
 mod generate;
@@ -9,6 +10,7 @@ mod history;
 mod import;
 mod load;
 mod logging;
+mod man;
 mod moment;
 mod output;
 mod probe;
@@ -21,7 +23,7 @@ mod storage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ enum Command {
     Status(status::Arguments),
     Gate(gate::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Reads the arguments of the process and runs the command they name.
@@ -83,6 +87,8 @@ pub fn main() -> Exit {
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     }
 }
 

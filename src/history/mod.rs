@@ -4,6 +4,7 @@
 //! History never decides anything: it has no objective, and a slice in which nothing ran is missing, which is
 //! something other than a slice without bad events.
 
+pub mod audit;
 mod counts;
 mod embedded;
 mod memory;
@@ -21,6 +22,7 @@ use crate::slo::budget;
 use crate::spec::model::Slo;
 use crate::units::{Duration, Name};
 
+use audit::Entries;
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
 pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Kept, Storage, SystemClock};
 pub use memory::Memory;
@@ -155,4 +157,11 @@ pub trait History: Send + Sync {
     ///
     /// The slice that is still being filled ends in the future and is therefore not among those up to now.
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a>;
+
+    /// What people decided about `key` that touches (`after`, `until`], both in seconds of Unix time.
+    ///
+    /// A history that keeps no audit has none.
+    fn entries<'a>(&'a self, _key: &'a SloKey, _after: i64, _until: i64) -> Entries<'a> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }

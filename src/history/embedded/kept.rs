@@ -11,7 +11,8 @@ use rusqlite::Connection;
 
 use super::file::{self, FileError};
 use super::state::Counted;
-use super::{read, slices, tables};
+use super::{audit, read, slices, tables};
+use crate::history::audit::{Entries, Entry, of_range};
 use crate::history::{Group, Groups, History, HistoryError, Slice, SloKey};
 use crate::slo::Plan;
 use crate::units::Duration;
@@ -38,6 +39,15 @@ impl Kept {
         Ok(Self { connection: Mutex::new(file::open_to_read(directory)?), slos })
     }
 
+    /// The whole audit, in order.
+    ///
+    /// # Errors
+    /// [`HistoryError::Unavailable`].
+    pub fn audit(&self) -> Result<Vec<Entry>, HistoryError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        audit::load(&connection).map_err(|error| HistoryError::Unavailable(error.to_string()))
+    }
+
     fn slices(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
         let counted = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
         let from = after.saturating_sub(read::LOOK_BACK);
@@ -56,5 +66,9 @@ impl History for Kept {
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
         // A command has nothing else to do while it reads.
         Box::pin(async move { Ok(vec![Group::whole(self.slices(key, after, until)?)]) })
+    }
+
+    fn entries<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Entries<'a> {
+        Box::pin(async move { Ok(of_range(&self.audit()?, key, after, until)) })
     }
 }

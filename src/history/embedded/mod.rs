@@ -3,6 +3,7 @@
 //! Every run is counted in memory at once and written within 200 ms by one thread ([`writer`]), in one transaction with
 //! the counters behind `/metrics`; readers have connections of their own. Nothing here judges or shows what is counted.
 
+mod audit;
 mod clock;
 mod day;
 mod file;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::audit::{AuditError, Draft, Entries, Entry, of_range};
 use super::{Committed, Counts, Group, Groups, History, SloKey};
 use crate::probe::outcome::Outcome;
 use crate::probe::{ProbeKey, Recorder};
@@ -121,6 +123,22 @@ impl Storage {
         self.shared.lock().counts(probe)
     }
 
+    /// Makes an entry of the audit, which is kept when this returns. Takes as long as the disk does.
+    ///
+    /// # Errors
+    /// [`AuditError`]; then nothing was made.
+    pub fn enter(&self, draft: &Draft) -> Result<Entry, AuditError> {
+        let id = self.shared.lock().enter(self.shared.clock.as_ref(), draft)?;
+        self.shared.flush(LAST_COMMIT);
+        self.shared.lock().entered(id)
+    }
+
+    /// The whole audit, in order.
+    #[must_use]
+    pub fn audit(&self) -> Vec<Entry> {
+        self.shared.lock().audit().to_vec()
+    }
+
     /// Waits until everything that was recorded so far is written, or that has failed, `within` this time.
     pub fn flush(&self, within: Duration) {
         self.shared.flush(within);
@@ -167,5 +185,10 @@ impl History for Storage {
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
         let slices = Arc::clone(&self.readers).slices(key.clone(), after, until);
         Box::pin(async { Ok(vec![Group::whole(slices.await?)]) })
+    }
+
+    fn entries<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Entries<'a> {
+        let entries = of_range(self.shared.lock().audit(), key, after, until);
+        Box::pin(std::future::ready(Ok(entries)))
     }
 }

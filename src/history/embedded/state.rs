@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::clock::{Clock, Moment, Step, Timeline, millis};
 use super::day::{Cell, MINUTES};
 use super::tables::{At, Batch, Fold, Loaded, ProbeRow, Span};
+use crate::history::audit::{AuditError, Draft, Entry, EntryKind, MOST_ENTRIES};
 use crate::history::counts::Counts;
 use crate::history::{Event, SloKey, StorageState};
 use crate::probe::ProbeKey;
@@ -100,6 +101,12 @@ pub(super) struct State {
     /// Whether there is anything that is worth a commit of its own.
     pub(super) is_dirty: bool,
     pub(super) health: StorageState,
+    /// The audit as it is kept, in order.
+    audit: Vec<Entry>,
+    /// Its entries that are not written yet.
+    unwritten: Vec<Entry>,
+    /// The number of the last entry that was ever tried.
+    last_entry: i64,
     /// What a reader found damaged, in which generation of the file.
     pub(super) damage: Option<(u64, String)>,
     pub(super) is_stopping: bool,
@@ -124,6 +131,9 @@ impl State {
             pruned_at: 0,
             is_dirty: true,
             health: StorageState::default(),
+            audit: Vec::new(),
+            unwritten: Vec::new(),
+            last_entry: 0,
             damage: None,
             is_stopping: false,
             flushes: (0, 0),
@@ -283,8 +293,66 @@ impl State {
             forgotten: self.health.forgotten + loaded.facts.forgotten,
             ..self.health
         };
+        self.adopt_audit(loaded.audit);
         self.continue_span(clock, loaded.span);
         self.is_dirty = true;
+    }
+
+    /// The audit of the file; where that is new, it gets what is known here.
+    fn adopt_audit(&mut self, entries: Vec<Entry>) {
+        if entries.is_empty() {
+            self.unwritten = self.audit.clone();
+            return;
+        }
+        // What waits was numbered without knowing these; whoever waits for it is told that it was not kept.
+        self.unwritten.clear();
+        self.last_entry = entries.iter().map(|entry| entry.id).fold(self.last_entry, i64::max);
+        self.audit = entries;
+    }
+
+    /// The audit as it is kept, in order.
+    pub(super) fn audit(&self) -> &[Entry] {
+        &self.audit
+    }
+
+    /// Takes in an entry, which is kept once it is written; gives back its number.
+    pub(super) fn enter(&mut self, clock: &dyn Clock, draft: &Draft) -> Result<i64, AuditError> {
+        let known = || self.audit.iter().chain(&self.unwritten);
+        if known().count() >= MOST_ENTRIES {
+            return Err(AuditError::Full);
+        }
+        if let Some(id) = draft.withdraws {
+            let is_there = known().any(|entry| entry.id == id && entry.kind != EntryKind::Withdrawal);
+            if !is_there {
+                return Err(AuditError::NoSuchEntry(id));
+            }
+            if known().any(|entry| entry.withdraws == Some(id)) {
+                return Err(AuditError::Withdrawn(id));
+            }
+        }
+        // One that was given up may have been written after all.
+        self.last_entry += 1;
+        let id = self.last_entry;
+        let (now, _) = self.look(clock);
+        self.unwritten.push(Entry::of(draft, id, seconds(now)));
+        self.is_dirty = true;
+        Ok(id)
+    }
+
+    /// The entry of a number if it is kept; else it is given up.
+    pub(super) fn entered(&mut self, id: i64) -> Result<Entry, AuditError> {
+        self.unwritten.retain(|entry| entry.id != id);
+        self.audit.iter().find(|entry| entry.id == id).cloned().ok_or(AuditError::NotKept)
+    }
+
+    /// Entries were written.
+    pub(super) fn written(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.unwritten.retain(|waiting| waiting.id != entry.id);
+            if self.audit.iter().all(|kept| kept.id != entry.id) {
+                self.audit.push(entry);
+            }
+        }
     }
 
     /// A short pause of the same era hides no slice, so that it begins no new row.
@@ -330,6 +398,7 @@ impl State {
             span: self.span,
             oldest_span: now_s.saturating_sub(self.retention_s),
             facts: self.health,
+            audit: self.unwritten.clone(),
         };
         if std::mem::take(&mut self.slos_are_dirty) {
             batch.slos = Some(self.slos.iter().map(|(key, slo)| (key.clone(), slo.probe.probe.clone())).collect());

@@ -7,10 +7,12 @@ use std::str::FromStr;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 use serde::{Deserialize, Serialize};
 
+use super::audit;
 use super::day::{self, Cell, MINUTES};
 use super::file::FileError;
 use super::minutes::Minutes;
 use super::read::ArchivedProbe;
+use crate::history::audit::Entry;
 use crate::history::counts::{BUCKETS, Counts, StepCounts};
 use crate::history::{SloKey, StorageState};
 use crate::probe::ProbeKey;
@@ -56,6 +58,8 @@ pub(super) struct Loaded {
     pub(super) span: Option<Span>,
     /// What was counted of the history itself.
     pub(super) facts: StorageState,
+    /// The audit.
+    pub(super) audit: Vec<Entry>,
 }
 
 /// A probe as its row has it.
@@ -95,6 +99,8 @@ pub(super) struct Batch {
     /// Spans that ended before this moment are deleted.
     pub(super) oldest_span: i64,
     pub(super) facts: StorageState,
+    /// New entries of the audit.
+    pub(super) audit: Vec<Entry>,
 }
 
 /// Reads all but the minutes that no longer change.
@@ -130,6 +136,7 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, FileError> {
         forgotten: fact(FORGOTTEN)?,
         ..StorageState::default()
     };
+    loaded.audit = audit::load(connection)?;
     Ok(loaded)
 }
 
@@ -280,6 +287,7 @@ pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<(), Fi
         )?;
         statement.execute(params![name, value])?;
     }
+    audit::write(&transaction, &batch.audit)?;
     Ok(transaction.commit()?)
 }
 

@@ -16,7 +16,8 @@ use super::read::{Archive, Readers};
 use super::state::State;
 use super::testing::ManualClock;
 use super::writer::{Shared, Writer};
-use crate::history::{Committed, Counts, Slice, SloKey, StorageState};
+use crate::history::audit::{AuditError, Draft, Entry, EntryKind};
+use crate::history::{Committed, Counts, History as _, Kept, Slice, SloKey, StorageState};
 use crate::probe::ProbeKey;
 use crate::probe::outcome::{Outcome, Reason, SkipReason, StepOutcome, Verdict};
 use crate::slo::budget;
@@ -511,6 +512,98 @@ fn a_history_that_opens_late_takes_in_the_minutes_and_lets_no_counter_jump() {
     drop(hand);
     let hand = Hand::open(directory.path(), &clock, &fleet());
     assert_eq!((hand.counts().attempts(), hand.sums().1), (20, 140.0));
+}
+
+/// An override of two hours from now on.
+fn draft(clock: &ManualClock) -> Draft {
+    let from = clock.unix_ms() / 1_000;
+    let text = |text: &str| text.parse().expect("short");
+    Draft {
+        kind: EntryKind::Override,
+        slo: SloKey { service: "shop".parse().expect("a name"), slo: "front".parse().expect("a name") },
+        from,
+        until: from + 7_200,
+        reason: "a release that cannot wait".parse().expect("short"),
+        by: text("Ann"),
+        authenticated: text("user ann"),
+        withdraws: None,
+    }
+}
+
+impl Hand {
+    fn enter(&mut self, draft: &Draft) -> Result<Entry, AuditError> {
+        let id = self.shared.lock().enter(self.clock.as_ref(), draft)?;
+        self.commit();
+        self.shared.lock().entered(id)
+    }
+
+    fn audit(&self) -> Vec<Entry> {
+        self.shared.lock().audit().to_vec()
+    }
+}
+
+#[test]
+fn an_entry_is_kept_before_anybody_hears_of_it_and_is_never_changed() {
+    let (directory, clock) = directory();
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    let first = hand.enter(&draft(&clock)).expect("kept");
+    assert_eq!((first.id, first.at, first.until - first.from), (1, START, 7_200));
+    // Nothing more is written from here on: this is what a kill leaves.
+    drop(hand);
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    assert_eq!(hand.audit(), [first]);
+    let withdrawal = Draft { kind: EntryKind::Withdrawal, withdraws: Some(1), ..draft(&clock) };
+    assert_eq!(hand.enter(&withdrawal).map(|entry| entry.id), Ok(2));
+    assert_eq!(hand.enter(&withdrawal), Err(AuditError::Withdrawn(1)));
+    assert_eq!(hand.enter(&Draft { withdraws: Some(2), ..withdrawal.clone() }), Err(AuditError::NoSuchEntry(2)));
+    for statement in ["UPDATE audit SET reason = ''", "DELETE FROM audit WHERE id = 1"] {
+        let refused = database(&directory).execute(statement, []).expect_err(statement).to_string();
+        assert!(refused.contains("an entry of the audit is never"), "{refused}");
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_kept_is_not_made() {
+    let (directory, clock) = directory();
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    hand.run(60, 30, &good());
+    let other = database(&directory);
+    other.execute_batch("BEGIN IMMEDIATE").expect("it begins");
+    assert_eq!(hand.enter(&draft(&clock)), Err(AuditError::NotKept));
+    assert_eq!(hand.audit(), []);
+    other.execute_batch("ROLLBACK").expect("it ends");
+    assert_eq!(hand.enter(&draft(&clock)).map(|entry| entry.reason), Ok("a release that cannot wait".to_owned()));
+    assert_eq!(ask::<i64>(&directory, "SELECT count(*) FROM audit"), 1);
+}
+
+#[test]
+fn a_new_file_gets_the_audit_of_a_damaged_one() {
+    let (directory, clock) = directory();
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    hand.enter(&draft(&clock)).expect("kept");
+    hand.shared.lock().damage = Some((0, "found by a test".to_owned()));
+    hand.commit();
+    assert_eq!(hand.enter(&draft(&clock)).map(|entry| entry.id), Ok(2));
+    drop(hand);
+    let ids: Vec<i64> = Hand::open(directory.path(), &clock, &fleet()).audit().iter().map(|entry| entry.id).collect();
+    assert_eq!((ids, aside(&directory).is_empty()), (vec![1, 2], false));
+}
+
+#[test]
+fn a_file_of_the_first_version_gets_an_audit_and_is_read_without_one() {
+    let (directory, clock) = directory();
+    drop(Hand::open(directory.path(), &clock, &fleet()));
+    let before = "DROP TABLE audit; PRAGMA user_version = 1;";
+    database(&directory).execute_batch(before).expect("as it was");
+    let (plan, _) = crate::slo::Plan::of(&fleet());
+    assert_eq!(Kept::open(directory.path(), &plan).expect("it opens").audit(), Ok(Vec::new()));
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    let made = hand.enter(&draft(&clock)).expect("kept");
+    let kept = Kept::open(directory.path(), &plan).expect("it opens");
+    let key = draft(&clock).slo;
+    let read = |after, until| futures_util::FutureExt::now_or_never(kept.entries(&key, after, until)).expect("at once");
+    assert_eq!(read(START - 10, START), Ok(vec![made]));
+    assert_eq!(read(START - 10, START - 5), Ok(Vec::new()));
 }
 
 #[test]

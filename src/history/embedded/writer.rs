@@ -185,7 +185,7 @@ impl Writer {
 
     fn commit(&mut self) -> Result<(), FileError> {
         let Some(Files { directory, connection: Some(connection) }) = &mut self.files else { return Ok(()) };
-        let Some((batch, step)) = self.shared.lock().take(self.shared.clock.as_ref()) else { return Ok(()) };
+        let Some((mut batch, step)) = self.shared.lock().take(self.shared.clock.as_ref()) else { return Ok(()) };
         say_step(step);
         if let Err(error) = tables::write(connection, &batch) {
             self.shared.lock().failed(batch);
@@ -195,6 +195,7 @@ impl Writer {
         let failed_before = {
             let mut state = self.shared.lock();
             state.health.bytes = bytes;
+            state.written(std::mem::take(&mut batch.audit));
             std::mem::take(&mut state.health.uncommitted)
         };
         self.retry_at = None;
