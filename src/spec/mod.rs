@@ -2,6 +2,8 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`keys`] | the keys of the file, once, for the reader, the schema and the reference |
+//! | [`schema`] | the keys as JSON Schema |
 //! | `source` | paths and directories → texts, within bounds |
 //! | `raw` | text → a tree that keeps every word and its place |
 //! | `read` | the tree seen with a type in mind |
@@ -10,9 +12,11 @@
 //! | [`model`] | what the files mean, with no string left that still has to be read |
 
 pub mod import;
+pub mod keys;
 pub mod model;
 mod raw;
 mod read;
+pub mod schema;
 mod source;
 mod validate;
 

@@ -11,6 +11,7 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::promql::PromqlError;
 use crate::units;
 
+use super::keys::Mapping;
 use super::raw::{Entry, Node, Value};
 
 /// The longest text that is quoted whole in an error.
@@ -100,14 +101,14 @@ impl Reader {
         &mut self,
         node: &'a Node,
         what: &'static str,
-        known: &[&'static str],
+        known: &'static Mapping,
     ) -> Option<Fields<'a>> {
         let entries = self.entries(node, what)?;
         let (mut has_unknown, mut meant) = (false, Vec::new());
         for entry in entries {
-            if !known.contains(&entry.key.as_str()) {
+            if !known.has(&entry.key) {
                 has_unknown = true;
-                meant.extend(self.unknown_key(entry, what, known));
+                meant.extend(self.unknown_key(entry, what, &known.names()));
             } else if matches!(entry.value.value, Value::Null) {
                 let message = format!("`{}` has no value", entry.key);
                 let help = "write a value, or leave the key out";
