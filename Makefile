@@ -29,11 +29,12 @@ fmt: ## Formats the source
 	$(CARGO) fmt
 
 .PHONY: generate
-generate: ## Refreshes what is generated from examples/ and for the compose file, and checked in
+generate: ## Refreshes what is generated and checked in: from examples/, for the compose file, and the references in docs/
 	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
 	$(CARGO) run --quiet --locked -- generate deploy/compose/slos --output deploy/compose/generated \
 	  --only rules,prometheus,alertmanager,grafana --prune --grafana.prometheus-url http://prometheus:9090
+	BURNDOWN_DOCS=1 $(CARGO) test --quiet --locked --test all -- docs::reference:: docs::schema::
 
 .PHONY: pictures
 pictures: peers ## Takes the pictures of the board in docs/ anew

@@ -231,9 +231,9 @@ pub enum Record {
     PeriodDays,
     /// The error budget of the window in seconds.
     ErrorBudgetSeconds,
-    /// What is left of it in seconds.
+    /// What is left of the error budget of the window, in seconds.
     RemainingSeconds,
-    /// What is left of it as a share.
+    /// What is left of the error budget of the window, as a share of it.
     RemainingRatio,
     /// Burn rate over the shortest window of the SLO.
     CurrentBurnRate,

@@ -19,6 +19,8 @@ use burndown::spec::model::{
 use burndown::units::Duration;
 use proptest::prelude::*;
 
+use crate::docs;
+
 /// A good file that the cases below damage.
 const GOOD: &str = "\
 version: burndown/v1
@@ -182,6 +184,7 @@ fn pin_bad(name: &str, text: &[u8]) {
     let output = burndown(&[("slo.yaml", text)], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(1), "{name}: {}", shown(&output));
     pin(name, &shown(&output));
+    docs::refuses_what_the_reader_refuses(name, text);
 }
 
 /// Pins a case for each `(name, from, to)`.
@@ -773,6 +776,7 @@ fn pin_usable(name: &str, text: &str) {
     let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{name}: {}", shown(&output));
     pin(name, &shown(&output));
+    docs::takes_what_the_reader_takes(name, text);
 }
 
 #[test]
@@ -1392,7 +1396,7 @@ fn survives(directory: &Path, bytes: &[u8]) {
     }
 }
 
-fn examples() -> Vec<Vec<u8>> {
+pub(crate) fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
     vec![
@@ -1401,6 +1405,7 @@ fn examples() -> Vec<Vec<u8>> {
         GOOD.into(),
         COUNTED.into(),
         KINDS.into(),
+        PROTOCOLS.into(),
         capturing().into(),
         expecting().into(),
     ]
@@ -1493,7 +1498,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..7_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..8_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {

@@ -3,11 +3,13 @@
 mod backfill;
 mod check;
 mod completions;
+mod concourse;
 mod demo;
 mod gate;
 mod generate;
 mod health;
 mod history;
+mod import;
 mod load;
 mod logging;
 mod man;
@@ -15,6 +17,7 @@ mod moment;
 mod output;
 mod probe;
 mod prometheus;
+mod schema;
 mod serve;
 mod server;
 mod signals;
@@ -61,13 +64,16 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Generate(generate::Arguments),
+    Import(import::Arguments),
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
     Probe(probe::Arguments),
     History(history::Arguments),
+    Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
     Health(health::Arguments),
+    Concourse(concourse::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -76,16 +82,19 @@ enum Command {
 /// Reads the arguments of the process and runs the command they name.
 #[must_use]
 pub fn main() -> Exit {
-    match Arguments::parse().command {
+    match Arguments::parse_from(concourse::as_called(std::env::args_os())).command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Concourse(arguments) => concourse::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),

@@ -33,6 +33,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How much of an answer that is none is shown.
 const MAX_SHOWN: usize = 80;
 
+/// How many bytes of it are kept for whoever knows its form.
+const MAX_WORDS: usize = 4 * 1024;
+
 /// A Prometheus, or a server that answers as one.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -234,7 +237,9 @@ impl Client {
         if status == StatusCode::OK {
             return Ok(body);
         }
-        Err(Error::Status { url: self.url(path).into(), status: status.as_u16(), said: shown(&body) })
+        let words = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(&body)).into_owned();
+        let (url, status) = (self.url(path).into(), status.as_u16());
+        Err(Error::Status { url, status, said: shown(&body), body: words })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {

@@ -1,6 +1,7 @@
 //! Which path answers what. Every answer is made from what is kept here or written while it is sent; none takes
 //! a target.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,7 +22,9 @@ use super::board::Board;
 use super::body::{AnyBody, streamed, whole};
 use super::daemon::ReloadRequest;
 use super::exposition::Format;
+use super::flagger;
 use super::metrics::Metrics;
+use super::posted;
 use super::probes::{self, Filter, Found};
 use super::runs::Runs;
 use super::web::{Answer, WebConfig};
@@ -100,9 +103,13 @@ impl App {
 }
 
 /// The answer to a request that came in over a listener on `loopback` or elsewhere.
-pub(super) async fn answer<B: Body>(app: &App, loopback: bool, request: &Request<B>) -> Response<AnyBody> {
+pub(super) async fn answer<B>(app: &App, loopback: bool, request: Request<B>) -> Response<AnyBody>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let web = app.web.current().await;
-    let mut answer = if loopback && !app.access.knows(request) {
+    let mut answer = if loopback && !app.access.knows(&request) {
         plain(StatusCode::FORBIDDEN, "This server only answers to names of this machine.\n")
     } else {
         match web.admits(request.headers()).await {
@@ -121,7 +128,17 @@ pub(super) async fn answer<B: Body>(app: &App, loopback: bool, request: &Request
 }
 
 /// The answer to a request that may be answered.
-async fn admitted<B: Body>(app: &App, request: &Request<B>) -> Response<AnyBody> {
+async fn admitted<B>(app: &App, request: Request<B>) -> Response<AnyBody>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    if request.uri().path() == flagger::PATH {
+        return match *request.method() {
+            Method::POST => hook(app, request.into_body()).await,
+            _ => not_allowed("POST"),
+        };
+    }
     if !request.body().is_end_stream() {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "This server takes no request bodies.\n");
     }
@@ -155,6 +172,19 @@ async fn admitted<B: Body>(app: &App, request: &Request<B>) -> Response<AnyBody>
         "/-/ready" => plain(StatusCode::SERVICE_UNAVAILABLE, "burndown is not running probes.\n"),
         _ => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }
+}
+
+/// The answer to a hook of Flagger.
+async fn hook<B>(app: &App, body: B) -> Response<AnyBody>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (status, text) = match posted::read(body).await {
+        Ok(body) => flagger::answer(app.files().0.as_ref(), &body).await,
+        Err(status) => (status, "The body of this request cannot be read: it may have 16 KiB.\n".to_owned()),
+    };
+    respond(status, TEXT, whole(text))
 }
 
 fn metrics(app: &App, headers: &HeaderMap) -> Response<AnyBody> {

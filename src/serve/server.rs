@@ -1,7 +1,7 @@
 //! The HTTP server: accepts connections within bounds, hands requests to [`routes`], and stops gracefully.
 //!
 //! Bounds: 256 connections at once, a TLS handshake within 10 s, 16 KiB of request head within 20 s (which also
-//! ends an idle connection), no request bodies, answers that the client takes within reason, and 5 minutes for a
+//! ends an idle connection), small request bodies where there are any, answers that the client takes within reason, and 5 minutes for a
 //! connection, whatever it is used for.
 
 use std::convert::Infallible;
@@ -187,7 +187,7 @@ impl Client {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<http::Response<super::body::AnyBody>, Infallible> {
-        Ok(routes::answer(&self.app, self.loopback, &request).await)
+        Ok(routes::answer(&self.app, self.loopback, request).await)
     }
 }
 

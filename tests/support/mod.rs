@@ -21,6 +21,7 @@ pub(crate) mod promtool;
 pub(crate) mod random;
 pub(crate) mod remote_write;
 pub(crate) mod servers;
+pub(crate) mod smtp;
 pub(crate) mod target;
 pub(crate) mod wait;
 pub(crate) mod webhook;
