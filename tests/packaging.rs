@@ -31,7 +31,7 @@ fn run<A: AsRef<OsStr>>(program: &str, package: &str, arguments: impl IntoIterat
 
 /// Runs a program from Python, as `scripts/peers` installs them, to its end.
 fn run_python<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Finished {
-    let path = root().join("target/python/bin").join(program);
+    let path = root().join(".tools/python/bin").join(program);
     run(&path.to_string_lossy(), "tests/python/requirements.txt: run `make peers`", arguments)
 }
 
