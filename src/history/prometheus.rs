@@ -4,17 +4,20 @@
 //! is bounded by what one answer may hold and by the number of groups. Nothing is kept here but what the server says of
 //! itself, and nothing is evaluated but what is stored.
 
+mod gates;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Causes, Fired, FiredAlerts, Group, Groups, History, HistoryError, Slice, SloKey, Told};
+use super::{Causes, Fired, FiredAlerts, Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey, Told};
 use crate::names::{ALERTS, Metric, Record, label};
 use crate::prometheus::{Client, Error, Labels, MAX_POINTS, Range, Retention, Sample, Series};
 use crate::slo::window::{SLICE, Tier};
 use crate::slo::{Plan, SloPlan, budget};
 use crate::spec::model::Sli;
 use crate::units::{Duration, Name};
+use gates::Rules;
 
 /// One answer holds at most this many samples of a series.
 const SAMPLES: u64 = 2_880;
@@ -58,6 +61,7 @@ struct Source {
     by: Vec<String>,
     /// The probe that it counts, if it counts one.
     probe: Option<Name>,
+    rules: Rules,
 }
 
 /// What a server says of itself.
@@ -190,6 +194,10 @@ impl History for Prometheus {
     fn alerts<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Option<FiredAlerts>> {
         Box::pin(async move { self.read_alerts(key, after, until).await.map(Some) })
     }
+
+    fn open_groups<'a>(&'a self, key: &'a SloKey, until: i64) -> OpenGroups<'a> {
+        Box::pin(self.read_open(key, until))
+    }
 }
 
 impl Source {
@@ -213,7 +221,7 @@ impl Source {
             Sli::Probe { probe, .. } => Some(probe.clone()),
             _ => None,
         };
-        Self { slice, bad, total, observed, weight, by, probe }
+        Self { slice, bad, total, observed, weight, by, probe, rules: Rules::of(plan) }
     }
 
     /// The stretches of time that one answer each may hold, as (after, until], oldest first.
@@ -328,20 +336,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MINUTE: Source = Source {
-        slice: Duration::from_mins(1),
-        bad: Record::BadIncrease,
-        total: Record::TotalIncrease,
-        observed: Record::ObservedAt,
-        weight: 1.0,
-        by: Vec::new(),
-        probe: None,
-    };
+    /// An SLO whose slices are a minute long.
+    fn minutely() -> Source {
+        let text = "version: burndown/v1\nservice: shop\nwindow: 6h\nrules: {interval: 1m}\nslos:\n  - {name: requests, objective: 90, sli: {events: {bad: b, total: t}}}\n";
+        let (plan, _) = Plan::of(&crate::spec::load_text("shop.yaml", text).fleet);
+        let source = plan.slos().next().map(Source::of).expect("an SLO");
+        assert_eq!(source.slice, Duration::from_mins(1));
+        source
+    }
 
     proptest! {
         #[test]
         fn chunks_hold_every_second_once(after in 0..2_000_000_000i64, length in -10..20_000_000i64) {
-            let chunks: Vec<_> = MINUTE.chunks(after, after + length).collect();
+            let chunks: Vec<_> = minutely().chunks(after, after + length).collect();
             prop_assert_eq!(chunks.iter().map(|(from, to)| to - from).sum::<i64>(), length.max(0));
             prop_assert!(chunks.iter().all(|(from, to)| from < to && to - from <= 2_880 * 60));
             prop_assert!(chunks.windows(2).all(|pair| pair[0].1 == pair[1].0));
