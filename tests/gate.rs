@@ -2,4 +2,7 @@
 
 mod command;
 mod founding;
+mod latch;
+mod plan;
 mod reasons;
+mod same;

@@ -7,6 +7,7 @@
 mod decide;
 pub mod model;
 mod question;
+pub mod week;
 mod words;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,9 @@ pub enum NoAnswer {
     /// No service that is asked about has such a change.
     #[error("there is no change {0:?} under `changes` of the services that are asked about{known}", known = known(.1))]
     NoSuchChange(String, Vec<String>),
+    /// No service that is asked about plans anything.
+    #[error("the services that are asked about have no `changes` in their files")]
+    NoChanges,
     /// What is to come cannot be replayed.
     #[error("{0} is still to come: the gate explains what was, and forecasts by itself")]
     Future(Timestamp),
@@ -67,6 +71,12 @@ impl Gates {
         &self.standings
     }
 
+    /// What each service says of planned changes, and when people are at work there.
+    #[must_use]
+    pub fn calendars(&self) -> Arc<BTreeMap<Name, Calendar>> {
+        Arc::clone(&self.calendars)
+    }
+
     /// The answer to a question at `now`.
     ///
     /// # Errors
@@ -76,12 +86,14 @@ impl Gates {
         if at > now {
             return Err(NoAnswer::Future(at));
         }
+        // The past is explained by itself.
+        let explain = question.explain || question.at.is_some();
         let needs = self.needs(question)?;
         let needed = |plan: &SloPlan| {
             let need = needs.get(&plan.slo.service).map_or(0.0, |(need, _)| need.downtime.as_secs_f64());
             question.means(&plan.slo.service, &plan.slo.name).then_some(need)
         };
-        let outlooks = self.standings.outlooks(needed, at.as_second()).await;
+        let outlooks = self.standings.outlooks(needed, at.as_second(), explain).await;
         Ok(decide::decide(question, outlooks.iter(), &needs, at))
     }
 

@@ -17,6 +17,8 @@ pub struct Question {
     pub change: Option<Planned>,
     /// A moment of the past, instead of now.
     pub at: Option<Timestamp>,
+    /// Whether every gate is replayed from its slices, also one of which it was recorded that it was open all along.
+    pub explain: bool,
 }
 
 /// What is planned.
@@ -32,8 +34,13 @@ pub enum Planned {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
     /// A key that means nothing.
-    #[error("`{0}` is nothing the gate is asked: it takes service, slo, change, downtime, duration and at")]
-    UnknownKey(String),
+    #[error("`{key}` is nothing that is asked here: say {known}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The keys that mean something.
+        known: &'static str,
+    },
     /// A value that cannot be read.
     #[error("`{key}={value}` cannot be read: {why}")]
     Value {
@@ -50,6 +57,12 @@ pub enum QuestionError {
     /// A change that is shorter than its own downtime.
     #[error("a downtime of {} is longer than the change, which takes {}", .0.downtime, .0.duration)]
     Downtime(Need),
+}
+
+impl QuestionError {
+    pub(super) fn unknown(key: &str, known: &'static str) -> Self {
+        Self::UnknownKey { key: key.to_owned(), known }
+    }
 }
 
 impl Planned {
@@ -91,7 +104,8 @@ impl Question {
                 "downtime" => downtime = Some(read("downtime", &value)?),
                 "duration" => duration = Some(read("duration", &value)?),
                 "at" => question.at = Some(read("at", &value)?),
-                _ => return Err(QuestionError::UnknownKey(key.into_owned())),
+                "explain" => question.explain = read("explain", &value)?,
+                _ => return Err(QuestionError::unknown(&key, "service, slo, change, downtime, duration, at or explain")),
             }
         }
         question.change = Planned::of(change, downtime, duration)?;
@@ -114,6 +128,7 @@ impl Question {
             None => {}
         }
         add("at", self.at.map(|at| at.to_string()));
+        add("explain", self.explain.then(|| "true".to_owned()));
         pairs
     }
 
@@ -124,7 +139,11 @@ impl Question {
     }
 }
 
-fn read<T: std::str::FromStr>(key: &'static str, value: &str) -> Result<T, QuestionError>
+/// Reads the value of a key.
+///
+/// # Errors
+/// [`QuestionError::Value`].
+pub(super) fn read<T: std::str::FromStr>(key: &'static str, value: &str) -> Result<T, QuestionError>
 where
     T::Err: std::fmt::Display,
 {
@@ -138,9 +157,11 @@ mod tests {
 
     #[test]
     fn a_query_asks_what_the_question_asks() {
-        for query in
-            ["", "service=shop&slo=front&change=upgrade", "downtime=5m&duration=4h&at=2026-11-19T10%3A00%3A00Z"]
-        {
+        for query in [
+            "",
+            "service=shop&slo=front&change=upgrade",
+            "downtime=5m&duration=4h&at=2026-11-19T10%3A00%3A00Z&explain=true",
+        ] {
             let question = Question::read(Some(query)).expect(query);
             let written: String =
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(question.pairs()).finish();
@@ -152,7 +173,8 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         let said = |query: &str| Question::read(Some(query)).expect_err(query).to_string();
-        assert!(said("slos=front").starts_with("`slos` is nothing the gate is asked"));
+        assert!(said("slos=front").starts_with("`slos` is nothing that is asked here: say service, "));
+        assert!(said("explain=yes").starts_with("`explain=yes` cannot be read: "));
         assert!(said("at=yesterday").starts_with("`at=yesterday` cannot be read: "));
         assert!(said("downtime=5&duration=4h").starts_with("`downtime=5` cannot be read: "));
         assert_eq!(said("downtime=5m"), "say `change`, or both `downtime` and `duration`");

@@ -4,17 +4,20 @@
 //! is bounded by what one answer may hold and by the number of groups. Nothing is kept here but what the server says of
 //! itself, and nothing is evaluated but what is stored.
 
+mod gates;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Group, Groups, History, HistoryError, Slice, SloKey};
-use crate::names::{Record, label};
-use crate::prometheus::{Client, Error, Labels, Retention, Series};
+use super::{Causes, Fired, FiredAlerts, Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey, Told};
+use crate::names::{ALERTS, Metric, Record, label};
+use crate::prometheus::{Client, Error, Labels, MAX_POINTS, Range, Retention, Sample, Series};
 use crate::slo::window::{SLICE, Tier};
 use crate::slo::{Plan, SloPlan, budget};
 use crate::spec::model::Sli;
-use crate::units::Duration;
+use crate::units::{Duration, Name};
+use gates::Rules;
 
 /// One answer holds at most this many samples of a series.
 const SAMPLES: u64 = 2_880;
@@ -30,6 +33,12 @@ const BELIEVED: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Whoever asks about now asks about a time at most this far from it, in seconds.
 const NOW: i64 = 300;
+
+/// A failure is looked for this long before the slice that counts it, in seconds: rules lag behind what they count.
+const CAUSES_BEFORE: i64 = 90;
+
+/// How exactly it is told when an alert fired, in seconds.
+const ALERT_STEP: i64 = 60;
 
 /// The history in a Prometheus.
 #[derive(Debug)]
@@ -50,6 +59,9 @@ struct Source {
     /// What bad and total are multiplied by.
     weight: f64,
     by: Vec<String>,
+    /// The probe that it counts, if it counts one.
+    probe: Option<Name>,
+    rules: Rules,
 }
 
 /// What a server says of itself.
@@ -97,6 +109,49 @@ impl Prometheus {
         Ok(groups.into_iter().map(group).collect())
     }
 
+    /// Why runs of the probe of an SLO failed, as the probe service counted them. Increases of a Prometheus are
+    /// extrapolated, so that they are about right.
+    async fn read_causes(&self, key: &SloKey, after: i64, until: i64) -> Result<Causes, HistoryError> {
+        let Some(probe) = self.slos.get(key).and_then(|source| source.probe.as_ref()) else {
+            return Ok(Causes::default());
+        };
+        // What a rule recorded at a moment happened before it.
+        let length = until.saturating_sub(after).saturating_add(CAUSES_BEFORE);
+        let service = (label::SERVICE, key.service.as_str());
+        let selector = format!("{{{}=\"{}\",{}=\"{probe}\"}}[{length}s]", service.0, service.1, label::PROBE);
+        let increases = async |metric: Metric, by: &str| {
+            let expression = format!("sum by ({by}) (increase({}{selector}))", metric.name());
+            let found = self.client.query(&expression, Some(until.saturating_mul(1_000))).await.map_err(unavailable)?;
+            let count = |sample: Sample| Some((sample.labels.get(by)?.clone(), whole(sample.value)?));
+            Ok::<_, HistoryError>(found.into_iter().filter_map(count).collect())
+        };
+        let reasons = increases(Metric::ProbeFailures, label::REASON).await?;
+        Ok(Causes { reasons, steps: increases(Metric::StepFailures, label::STEP).await? })
+    }
+
+    /// The alerts of an SLO that fired, to the minute or to as little as an answer may hold.
+    async fn read_alerts(&self, key: &SloKey, after: i64, until: i64) -> Result<FiredAlerts, HistoryError> {
+        let step = until.saturating_sub(after).div_euclid(MAX_POINTS).saturating_add(1).max(ALERT_STEP);
+        let expression = format!("{ALERTS}{{{}=\"firing\",{}}}", label::ALERTSTATE, identity(key));
+        let range = Range { start: after.saturating_add(1) * 1_000, end: until * 1_000, step: step * 1_000 };
+        let mut fired = Vec::new();
+        for series in self.client.query_range(&expression, range).await.map_err(unavailable)? {
+            let mut labels = series.labels;
+            labels.remove("__name__");
+            let mut last: Option<Fired> = None;
+            for (at, _) in series.points {
+                let at = at.div_euclid(1_000);
+                match &mut last {
+                    Some(one) if at.saturating_sub(one.until) <= step => one.until = at,
+                    _ => fired.extend(last.replace(Fired { labels: labels.clone(), from: at, until: at })),
+                }
+            }
+            fired.extend(last);
+        }
+        fired.sort_by_key(|one| one.from);
+        Ok(FiredAlerts { fired, step })
+    }
+
     /// Whether the rules of an SLO are evaluated, though they have nothing to record yet.
     async fn is_evaluated(&self, key: &SloKey, at: i64) -> Result<bool, HistoryError> {
         let constant = format!("{}{{{}}}", Record::Objective.name(), identity(key));
@@ -131,6 +186,18 @@ impl History for Prometheus {
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
         Box::pin(self.read(key, after, until))
     }
+
+    fn causes<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Causes> {
+        Box::pin(self.read_causes(key, after, until))
+    }
+
+    fn alerts<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Option<FiredAlerts>> {
+        Box::pin(async move { self.read_alerts(key, after, until).await.map(Some) })
+    }
+
+    fn open_groups<'a>(&'a self, key: &'a SloKey, until: i64) -> OpenGroups<'a> {
+        Box::pin(self.read_open(key, until))
+    }
 }
 
 impl Source {
@@ -150,7 +217,11 @@ impl Source {
         // Five minutes of a query are recorded anew at every evaluation.
         let weight = if is_query { slice.as_secs_f64() / SLICE.as_secs_f64() } else { 1.0 };
         let by = plan.slo.sli.by().iter().map(ToString::to_string).collect();
-        Self { slice, bad, total, observed, weight, by }
+        let probe = match &plan.slo.sli {
+            Sli::Probe { probe, .. } => Some(probe.clone()),
+            _ => None,
+        };
+        Self { slice, bad, total, observed, weight, by, probe, rules: Rules::of(plan) }
     }
 
     /// The stretches of time that one answer each may hold, as (after, until], oldest first.
@@ -218,6 +289,13 @@ impl Parts {
     }
 }
 
+/// A count that Prometheus extrapolated; none where nothing is left of it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounded and above zero
+fn whole(count: f64) -> Option<u64> {
+    let count = count.round();
+    (count >= 1.0).then_some(count as u64)
+}
+
 /// The end of the slice that was recorded at a time in Unix milliseconds, in seconds.
 const fn end(millis: i64) -> i64 {
     // Up, so that what was recorded after a second is after it here too.
@@ -258,19 +336,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MINUTE: Source = Source {
-        slice: Duration::from_mins(1),
-        bad: Record::BadIncrease,
-        total: Record::TotalIncrease,
-        observed: Record::ObservedAt,
-        weight: 1.0,
-        by: Vec::new(),
-    };
+    /// An SLO whose slices are a minute long.
+    fn minutely() -> Source {
+        let text = "version: burndown/v1\nservice: shop\nwindow: 6h\nrules: {interval: 1m}\nslos:\n  - {name: requests, objective: 90, sli: {events: {bad: b, total: t}}}\n";
+        let (plan, _) = Plan::of(&crate::spec::load_text("shop.yaml", text).fleet);
+        let source = plan.slos().next().map(Source::of).expect("an SLO");
+        assert_eq!(source.slice, Duration::from_mins(1));
+        source
+    }
 
     proptest! {
         #[test]
         fn chunks_hold_every_second_once(after in 0..2_000_000_000i64, length in -10..20_000_000i64) {
-            let chunks: Vec<_> = MINUTE.chunks(after, after + length).collect();
+            let chunks: Vec<_> = minutely().chunks(after, after + length).collect();
             prop_assert_eq!(chunks.iter().map(|(from, to)| to - from).sum::<i64>(), length.max(0));
             prop_assert!(chunks.iter().all(|(from, to)| from < to && to - from <= 2_880 * 60));
             prop_assert!(chunks.windows(2).all(|pair| pair[0].1 == pair[1].0));

@@ -22,6 +22,8 @@ probes:
 slos:
   - {name: home, objective: 99, sli: {probe: home}}
   - {name: requests, objective: 99, sli: {events: {bad: errors_total, total: requests_total, by: [route]}}}
+changes:
+  - {name: upgrade, downtime: 5m, duration: 1h}
 ";
 
 fn file(directory: &Path) -> PathBuf {
@@ -80,7 +82,7 @@ fn the_answers_are_what_the_document_says() {
     let (_, document) = get(address, "/api/v1/openapi.json");
     assert_eq!(document["openapi"], "3.1.0");
     let templates: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(templates.len(), 9, "{templates:?}");
+    assert_eq!(templates.len(), 11, "{templates:?}");
     for template in templates.into_iter().filter(|template| document["paths"][template]["get"].is_object()) {
         let path = template.replace("{service}", "shop").replace("{slo}", "requests").replace("{probe}", "home");
         let (status, answer) = get(address, &path);
@@ -148,7 +150,10 @@ fn status_says_the_same_from_a_server_and_from_prometheus() {
     let one = status(&["--server", &server, "--slo", "requests", "--output", "json"]);
     let json: Value = serde_json::from_str(&one.stdout).unwrap();
     assert_eq!((one.code, json["slos"].as_array().unwrap().len()), (Some(0), 1), "{}", one.stdout);
-    assert_eq!(status(&["--server", &server, "--slo", "nothing"]).code, Some(2));
+    for (name, said) in [("nothing", "no SLO `nothing`"), ("request", "no SLO `request`; did you mean `requests`?")] {
+        let none = status(&["--server", &server, "--slo", name]);
+        assert_eq!((none.code, none.stderr), (Some(2), format!("burndown: there is {said}\n")));
+    }
 }
 
 #[test]
