@@ -15,12 +15,15 @@ mod logging;
 mod man;
 mod moment;
 mod output;
+mod plan;
 mod probe;
 mod prometheus;
+mod report;
 mod schema;
 mod serve;
 mod server;
 mod signals;
+mod source;
 mod status;
 mod storage;
 
@@ -72,6 +75,8 @@ enum Command {
     Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Plan(plan::Arguments),
+    Report(report::Arguments),
     Health(health::Arguments),
     Concourse(concourse::Arguments),
     Demo(demo::Arguments),
@@ -93,6 +98,8 @@ pub fn main() -> Exit {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Concourse(arguments) => concourse::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
