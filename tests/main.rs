@@ -20,6 +20,8 @@ mod history;
 mod house;
 mod import;
 mod kinds;
+mod kubernetes;
+mod mimir;
 mod operator;
 mod packaging;
 mod pipelines;

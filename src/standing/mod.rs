@@ -5,6 +5,7 @@
 //! keep anything, know of servers or terminals, or decide whether a deployment goes on beyond the gate of each SLO.
 
 mod day;
+mod latched;
 pub mod model;
 mod outage;
 mod outlook;
@@ -118,14 +119,22 @@ impl Standings {
 
     /// What becomes of the gates of some SLOs, as far as that can be said at `now`, in seconds of Unix time.
     ///
-    /// `wanted` says which, and how many seconds of their budget somebody wants to spend at once, or zero.
-    pub async fn outlooks(&self, wanted: impl Fn(&SloPlan) -> Option<f64>, now: i64) -> Vec<Outlook> {
+    /// `wanted` says which, and how many seconds of their budget somebody wants to spend at once, or zero. Gates of which
+    /// it was recorded that they were open all along are taken from there; `explain` replays them, too.
+    pub async fn outlooks(&self, wanted: impl Fn(&SloPlan) -> Option<f64>, now: i64, explain: bool) -> Vec<Outlook> {
         let wanted = self.slos.iter().filter_map(|plan| Some((plan, wanted(plan)?)));
-        let readings: Vec<_> = wanted.map(|(plan, needed)| self.outlook(plan, needed, now).boxed()).collect();
+        let readings: Vec<_> = wanted.map(|(plan, needed)| self.outlook(plan, needed, now, explain).boxed()).collect();
         stream::iter(readings).buffered(AT_ONCE).collect().await
     }
 
-    async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64) -> Outlook {
+    async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64, explain: bool) -> Outlook {
+        if !explain {
+            // Whatever is wrong with it is wrong with the slices as well, and told there.
+            let open = self.history.open_groups(&SloKey::of(&plan.slo), now).await.ok().flatten();
+            if let Some(outlook) = open.and_then(|open| latched::outlook(plan, open, needed)) {
+                return outlook;
+            }
+        }
         let read = self.read(plan, state::needed(plan), now).await;
         self.looked(plan, &read, now).outlook(needed)
     }
