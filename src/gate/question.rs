@@ -105,7 +105,9 @@ impl Question {
                 "duration" => duration = Some(read("duration", &value)?),
                 "at" => question.at = Some(read("at", &value)?),
                 "explain" => question.explain = read("explain", &value)?,
-                _ => return Err(QuestionError::unknown(&key, "service, slo, change, downtime, duration, at or explain")),
+                _ => {
+                    return Err(QuestionError::unknown(&key, "service, slo, change, downtime, duration, at or explain"));
+                }
             }
         }
         question.change = Planned::of(change, downtime, duration)?;
