@@ -1,7 +1,9 @@
 //! The command line: arguments as typed, one thin file per subcommand, exit codes with meaning.
 
+mod audit;
 mod backfill;
 mod check;
+mod correct;
 mod demo;
 mod gate;
 mod generate;
@@ -10,6 +12,7 @@ mod load;
 mod logging;
 mod moment;
 mod output;
+mod overriding;
 mod probe;
 mod prometheus;
 mod serve;
@@ -64,6 +67,8 @@ enum Command {
     History(history::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Override(overriding::Arguments),
+    Correct(correct::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -79,6 +84,8 @@ pub fn main() -> Exit {
         Command::History(arguments) => history::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Override(arguments) => overriding::run(&arguments),
+        Command::Correct(arguments) => correct::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

@@ -64,13 +64,22 @@ fn judge(outlook: &Outlook, need: Option<f64>) -> SloAnswer {
     answer(outlook, deciding, need, (decision, reason))
 }
 
+/// What an override makes of what an SLO says: it opens what stops, and leaves the rest as it is.
+fn overridden(outlook: &Outlook, (decision, reason): (GateAnswer, Reason)) -> (GateAnswer, Reason) {
+    match (&outlook.state.overridden, decision) {
+        (Some(_), GateAnswer::Closed | GateAnswer::Unknown) => (GateAnswer::Open, Reason::Override),
+        _ => (decision, reason),
+    }
+}
+
 fn answer(
     outlook: &Outlook,
     deciding: Option<&GroupDetail>,
     need: Option<f64>,
-    (decision, reason): (GateAnswer, Reason),
+    (would, would_reason): (GateAnswer, Reason),
 ) -> SloAnswer {
     let state = &outlook.state;
+    let (decision, reason) = overridden(outlook, (would, would_reason));
     let gate = deciding.map_or(state.gate, |group| group.gate);
     let budget = deciding.map_or(state.budget, |group| group.budget);
     let reopens_at = reopens_at(outlook, need);
@@ -85,12 +94,17 @@ fn answer(
         reason,
         message: String::new(),
         gate: gate.state,
+        overridden: state.overridden.clone(),
+        would,
+        would_reason,
         latch: gate.latch,
         dry_run: gate.dry_run,
         holds_when_unknown: gate.holds_when_unknown,
         data: deciding.map_or(state.data, |group| group.data),
         total_seconds: budget.total_seconds,
         remaining_seconds: budget.remaining_seconds,
+        corrected_seconds: budget.corrected_seconds,
+        net_remaining_seconds: budget.net_remaining_seconds,
         coverage: budget.coverage,
         close_at_seconds: gate.close_at_seconds,
         resume_at_seconds: gate.resume_at_seconds,
@@ -106,7 +120,7 @@ fn answer(
 /// Whether a group has less to spend than is needed. Of one that nobody knows, nobody knows that either.
 fn is_short(group: &GroupOutlook, need: Option<f64>) -> bool {
     let detail = &group.detail;
-    let available = change::available(detail.budget.remaining_seconds, detail.gate.close_at_seconds);
+    let available = change::available(detail.budget.net_remaining_seconds, detail.gate.close_at_seconds);
     detail.data == Data::Known && need.is_some_and(|need| need > available)
 }
 
@@ -123,7 +137,7 @@ fn reopens_at(outlook: &Outlook, need: Option<f64>) -> Option<i64> {
 
 /// What stops comes first, then what would but for a waiver, then the smallest remaining share.
 fn by_weight(one: &SloAnswer, other: &SloAnswer) -> Ordering {
-    let share = |slo: &SloAnswer| slo.remaining_seconds / slo.total_seconds;
+    let share = |slo: &SloAnswer| slo.net_remaining_seconds / slo.total_seconds;
     let is_plain = |slo: &SloAnswer| slo.reason == Reason::Open;
     one.decision
         .cmp(&other.decision)

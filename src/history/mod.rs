@@ -79,13 +79,16 @@ pub struct Group {
     pub slices: Vec<Slice>,
     /// Whether there was more before, which the history does not keep so long.
     pub is_cut: bool,
+    /// Seconds of its budget that were spent but do not count, each with when it was recorded; none where the audit itself
+    /// says what does not count.
+    pub corrected: Option<Vec<(i64, f64)>>,
 }
 
 impl Group {
     /// The one group of an SLO that is not split.
     #[must_use]
     pub fn whole(slices: Vec<Slice>) -> Self {
-        Self { labels: BTreeMap::new(), slices, is_cut: false }
+        Self { labels: BTreeMap::new(), slices, is_cut: false, corrected: None }
     }
 }
 

@@ -4,12 +4,15 @@
 
 mod access;
 mod api;
+mod audit;
 pub mod board;
 mod body;
 mod connection;
 mod daemon;
 mod encode;
 mod exposition;
+mod gauges;
+mod local;
 mod metrics;
 mod probes;
 mod process;
@@ -18,6 +21,7 @@ mod runs;
 mod server;
 mod web;
 
+pub use audit::{Audit, Listed};
 pub use daemon::{Daemon, Options, ReloadRequest, StartError};
 pub use exposition::Format;
 pub use metrics::Metrics;

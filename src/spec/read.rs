@@ -371,7 +371,7 @@ fn joined(words: &[&str]) -> String {
 }
 
 /// The candidate that a typing error may have stood for.
-pub(super) fn nearest<'k>(text: &str, candidates: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(text: &str, candidates: &[&'k str]) -> Option<&'k str> {
     if text.len() > MAX_QUOTED {
         return None;
     }

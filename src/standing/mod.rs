@@ -6,6 +6,7 @@
 
 mod day;
 pub mod model;
+mod net;
 mod outage;
 mod outlook;
 mod state;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 
+use crate::history::audit::Entry;
 use crate::history::{Group, History, HistoryError, SloKey};
 use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
@@ -133,18 +135,32 @@ impl Standings {
         self.looked(plan, &read, now).standing()
     }
 
-    async fn read(&self, plan: &SloPlan, back: Duration, now: i64) -> Result<Vec<Group>, HistoryError> {
+    async fn read(&self, plan: &SloPlan, back: Duration, now: i64) -> Result<Read, HistoryError> {
         let key = SloKey::of(&plan.slo);
-        let read = self.history.groups(&key, now.saturating_sub(seconds(back)), now).await;
+        let after = now.saturating_sub(seconds(back));
+        let read = async {
+            let groups = self.history.groups(&key, after, now).await?;
+            // What somebody decides in this second holds in this second.
+            let entries = self.history.entries(&key, after, now.saturating_add(1)).await?;
+            Ok(Read { groups, entries })
+        };
+        let read = read.await;
         if let Err(error) = &read {
             tracing::warn!(slo = %key, %error, "there is no history of an SLO");
         }
         read
     }
 
-    fn looked<'a>(&self, plan: &'a SloPlan, read: &'a Result<Vec<Group>, HistoryError>, now: i64) -> Looked<'a> {
+    fn looked<'a>(&self, plan: &'a SloPlan, read: &'a Result<Read, HistoryError>, now: i64) -> Looked<'a> {
         Looked::new(plan, self.history.slice(&SloKey::of(&plan.slo)), read, now)
     }
+}
+
+/// What was read of one SLO.
+struct Read {
+    groups: Vec<Group>,
+    /// What people decided about it.
+    entries: Vec<Entry>,
 }
 
 impl From<&HistoryError> for Data {

@@ -51,7 +51,7 @@ fn route(name: &str, bad: impl Fn(i64) -> Option<f64>) -> Group {
         Some(Slice { events, failures: BTreeMap::new() })
     };
     let slices = (0..7 * 288).rev().filter_map(slice).collect();
-    Group { labels: BTreeMap::from([("route".to_owned(), name.to_owned())]), slices, is_cut: false }
+    Group { labels: BTreeMap::from([("route".to_owned(), name.to_owned())]), slices, is_cut: false, corrected: None }
 }
 
 fn answer(gate: &str, query: &str, says: Result<Vec<Group>, HistoryError>) -> Result<Answer, NoAnswer> {

@@ -1,0 +1,4 @@
+//! Overrides, corrections and planned maintenance: who may make them, what they do, and that nothing of it is silent.
+
+mod made;
+mod net;
