@@ -30,7 +30,7 @@ fmt: ## Formats the source
 
 .PHONY: generate
 generate: ## Refreshes what is generated from examples/ and checked in
-	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,alertmanager,grafana --prune \
+	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
 
 .PHONY: pictures

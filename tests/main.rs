@@ -20,6 +20,8 @@ mod history;
 mod house;
 mod kinds;
 mod operator;
+mod packaging;
+mod prometheus;
 mod robust;
 mod serve;
 mod standing;

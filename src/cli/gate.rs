@@ -31,7 +31,7 @@ const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(30);
 /// The worst SLO decides. Ends with 0 if it is open, with 1 if it is closed or the change does not fit, and with 3 if
 /// nobody knows and an SLO holds while it is unknown.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("source").required(true).args(["server", "prometheus", "storage", "schema"]))]
+#[command(group = clap::ArgGroup::new("source").args(["server", "prometheus", "storage", "schema"]))]
 pub(super) struct Arguments {
     /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input; not with `--server`.
     #[arg(value_name = "FILE|DIR", required_unless_present_any = ["server", "schema"],
@@ -43,7 +43,8 @@ pub(super) struct Arguments {
     /// Ask a Prometheus that evaluates the rules generated of these files.
     #[arg(long, value_name = "URL")]
     prometheus: Option<Url>,
-    /// Read what a `burndown serve` keeps in this directory, also while it runs.
+    /// Read what a `burndown serve` keeps in this directory, also while it runs. Without any source: the usual place, which
+    /// is `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/burndown`, else `~/.local/state/burndown`.
     #[arg(long = "storage.path", value_name = "DIR", id = "storage")]
     storage: Option<PathBuf>,
     /// Write the JSON Schema of the JSON answer, and nothing else.

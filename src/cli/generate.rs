@@ -1,6 +1,7 @@
 //! `burndown generate`.
 
 mod grafana;
+mod prometheus;
 
 use std::path::{Path, PathBuf};
 
@@ -10,15 +11,15 @@ use crate::slo::Plan;
 
 use super::{Exit, load, output};
 
-/// Writes recording rules and alerts for Prometheus, promtool tests that prove them, routes for Alertmanager, and
-/// dashboards for Grafana.
+/// Writes recording rules and alerts for Prometheus with a configuration that loads them, promtool tests that prove them,
+/// routes for Alertmanager, and dashboards for Grafana.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input.
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
     /// Where to write: `rules/SERVICE.fast.yaml`, `rules/SERVICE.slow.yaml`, `tests/SERVICE.*.test.yaml`,
-    /// `alertmanager/alertmanager.yaml`, `grafana/*.json`, `grafana/provisioning/`.
+    /// `prometheus/prometheus.yaml`, `alertmanager/alertmanager.yaml`, `grafana/*.json`, `grafana/provisioning/`.
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
     /// What to write, instead of everything.
@@ -31,6 +32,8 @@ pub(super) struct Arguments {
     /// once.
     #[arg(long = "operator.label", value_name = "KEY=VALUE")]
     object_labels: Vec<ObjectLabel>,
+    #[command(flatten)]
+    prometheus: prometheus::PrometheusArguments,
     #[command(flatten)]
     grafana: grafana::GrafanaArguments,
     /// Write nothing; fail if a file of the directory differs from what would be written.
@@ -58,10 +61,16 @@ impl Arguments {
         if self.grafana.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Grafana) {
             return Err("`--grafana.…` needs `--only` to name `grafana`, or no `--only`");
         }
+        if self.prometheus.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Prometheus) {
+            return Err("`--prometheus.…` needs `--only` to name `prometheus`, or no `--only`");
+        }
         match self.format {
             Format::Prometheus if !self.object_labels.is_empty() => Err("`--operator.label` needs `--format operator`"),
             Format::Prometheus if self.only.is_empty() => Ok(Kind::FILES.to_vec()),
             Format::Prometheus => Ok(self.only.clone()),
+            Format::Operator if self.prometheus.is_given() || self.only.contains(&Kind::Prometheus) => {
+                Err("the operator configures Prometheus itself: describe what it scrapes as a `ServiceMonitor`")
+            }
             Format::Operator if self.only.is_empty() => Ok(Kind::OBJECTS.to_vec()),
             Format::Operator if self.only.contains(&Kind::Tests) => {
                 Err("promtool tests read rule files: write them with `--format prometheus --only rules,tests`")
@@ -95,7 +104,11 @@ fn refused(message: &str) -> Exit {
 
 /// Writes or checks the files.
 fn produce(arguments: &Arguments, plan: &Plan, kinds: &[Kind]) -> Result<Exit, String> {
-    let options = Options { object_labels: arguments.object_labels.clone(), grafana: arguments.grafana.options()? };
+    let options = Options {
+        object_labels: arguments.object_labels.clone(),
+        prometheus: arguments.prometheus.options(),
+        grafana: arguments.grafana.options()?,
+    };
     let artifacts = generate(plan, kinds, &options).map_err(|error| error.to_string())?;
     let root = &arguments.output;
     if arguments.check {

@@ -3,6 +3,7 @@
 mod audit;
 mod backfill;
 mod check;
+mod completions;
 mod correct;
 mod demo;
 mod gate;
@@ -10,6 +11,7 @@ mod generate;
 mod history;
 mod load;
 mod logging;
+mod man;
 mod moment;
 mod output;
 mod overriding;
@@ -23,7 +25,7 @@ mod storage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ enum Command {
     Override(overriding::Arguments),
     Correct(correct::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Reads the arguments of the process and runs the command they name.
@@ -87,6 +91,8 @@ pub fn main() -> Exit {
         Command::Override(arguments) => overriding::run(&arguments),
         Command::Correct(arguments) => correct::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     }
 }
 

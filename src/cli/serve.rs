@@ -1,6 +1,7 @@
 //! `burndown serve`.
 
 mod files;
+mod manager;
 mod shown;
 
 use std::io;
@@ -190,6 +191,8 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
     let mut daemon = Daemon::start(&content.fleet, Prober::system()?, options).await?;
     // What runs has its own copy; that of a large fleet takes megabytes.
     drop(content.fleet);
+    manager::ready("running probes");
+    manager::reassure();
     let signal = loop {
         tokio::select! {
             signal = signals.next() => break signal,
@@ -205,6 +208,7 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
         }
     };
     tracing::info!(signal, "stopping; a second signal stops at once");
+    manager::stopping();
     tokio::select! {
         () = daemon.stop(Grace::default()) => {
             tracing::info!("stopped");
@@ -219,6 +223,7 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
 
 /// Reads the files and runs what they say, or goes on as before and gives back why.
 async fn reload(daemon: &mut Daemon, files: &Files, shown: &Shown) -> Result<(), String> {
+    manager::reloading();
     let files = files.clone();
     // Files and their mathematics take long enough to hold up the timers.
     let read = tokio::task::spawn_blocking(move || files.read_again()).await;
@@ -227,11 +232,13 @@ async fn reload(daemon: &mut Daemon, files: &Files, shown: &Shown) -> Result<(),
             let changes = daemon.reload(&content.fleet, shown.board(&content), content.text);
             let (unchanged, changed) = (changes.unchanged, changes.changed);
             tracing::info!(unchanged, changed, added = changes.added, removed = changes.removed, "loaded the files");
+            manager::ready("running probes");
             Ok(())
         }
         Err(wrong) => {
             daemon.reload_failed();
             tracing::error!("the files cannot be used, so what ran before goes on");
+            manager::ready("the files cannot be used, so what ran before goes on: see the log");
             Err(wrong)
         }
     }

@@ -6,10 +6,12 @@
 
 mod code;
 pub mod json;
+mod near;
 mod place;
 pub mod render;
 
 pub use code::Code;
+pub use near::nearest;
 
 /// A file that diagnostics may point into.
 #[derive(Clone, Debug)]

@@ -4,20 +4,28 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::model::{Answer, ChangeAnswer, Forecast, Reason, SCHEMA_VERSION, ServiceChange, SloAnswer};
+use super::model::{Answer, ChangeAnswer, Forecast, GroupAnswer, Reason, SCHEMA_VERSION, ServiceChange, SloAnswer};
 use super::question::{Planned, Question};
 use super::{Needs, words};
 use crate::slo::change::{self, Obstacle};
-use crate::standing::model::{Data, GateAnswer, GroupDetail};
+use crate::standing::model::{Data, GateAnswer};
 use crate::standing::{GroupOutlook, Outlook};
 
+/// More groups than this are not told of one SLO, besides the one that decides.
+const MOST_GROUPS: usize = 20;
+
 /// What the SLOs of a question come to at `at`.
-pub(super) fn decide(question: &Question, outlooks: &[Outlook], needs: &Needs<'_>, at: Timestamp) -> Answer {
+pub(super) fn decide<'a>(
+    question: &Question,
+    outlooks: impl Iterator<Item = &'a Outlook>,
+    needs: &Needs<'_>,
+    at: Timestamp,
+) -> Answer {
     let need = |outlook: &Outlook| {
-        let of_service = needs.iter().find(|(service, _)| service.as_str() == outlook.state.service);
+        let of_service = needs.iter().find(|(service, _)| service.as_str() == outlook.service);
         of_service.map(|(_, (need, _))| need.downtime.as_secs_f64())
     };
-    let mut slos: Vec<SloAnswer> = outlooks.iter().map(|outlook| judge(outlook, need(outlook))).collect();
+    let mut slos: Vec<SloAnswer> = outlooks.map(|outlook| judge(outlook, need(outlook))).collect();
     slos.sort_by(by_weight);
     let change = question.change.as_ref().map(|planned| planned_change(planned, &slos, needs, at));
     let first = slos.first();
@@ -28,12 +36,16 @@ pub(super) fn decide(question: &Question, outlooks: &[Outlook], needs: &Needs<'_
     }
     let message = words::overall(decision, reason, &slos, change.as_ref());
     let (reopens_at, forecast) = opening(decision, &slos, change.as_ref());
+    // A change may have become possible later, since its budget had to come back or work had to begin.
+    let is_plain = decision == GateAnswer::Open && change.is_none();
+    let open_since = slos.iter().filter_map(|slo| slo.open_since).max().filter(|_| is_plain);
     Answer {
         schema_version: SCHEMA_VERSION,
         at: at.as_second(),
         decision,
         reason,
         message,
+        open_since,
         reopens_at,
         forecast,
         change,
@@ -43,30 +55,29 @@ pub(super) fn decide(question: &Question, outlooks: &[Outlook], needs: &Needs<'_
 
 /// What one SLO says, where somebody wants to spend `need` seconds of its budget.
 fn judge(outlook: &Outlook, need: Option<f64>) -> SloAnswer {
-    let state = &outlook.state;
-    let lets_through = state.gate.state == GateAnswer::Open
-        || (state.gate.state == GateAnswer::Unknown && !state.gate.holds_when_unknown);
+    let gate = outlook.worst.gate;
+    let lets_through =
+        gate.state == GateAnswer::Open || (gate.state == GateAnswer::Unknown && !gate.holds_when_unknown);
     // Of the groups that let through, the first that has too little left for the change.
-    let short = outlook.groups.iter().find(|group| lets_through && is_short(group, need));
-    let deciding = short.or_else(|| outlook.groups.first()).map(|group| &group.detail);
-    let (would, reason) = match (state.gate.state, short) {
+    let short = outlook.groups().find(|group| lets_through && is_short(group, need));
+    let (would, reason) = match (gate.state, short) {
         (_, Some(_)) => (GateAnswer::Closed, Reason::Budget),
         (GateAnswer::Closed, None) => (GateAnswer::Closed, Reason::Closed),
-        (GateAnswer::Unknown, None) => (GateAnswer::Unknown, state.data.into()),
+        (GateAnswer::Unknown, None) => (GateAnswer::Unknown, outlook.worst.data.into()),
         (GateAnswer::Open, None) => (GateAnswer::Open, Reason::Open),
     };
     let (decision, reason) = match would {
         GateAnswer::Open => (would, reason),
-        _ if state.gate.dry_run => (GateAnswer::Open, Reason::DryRun),
-        GateAnswer::Unknown if !state.gate.holds_when_unknown => (GateAnswer::Open, reason),
+        _ if gate.dry_run => (GateAnswer::Open, Reason::DryRun),
+        GateAnswer::Unknown if !gate.holds_when_unknown => (GateAnswer::Open, reason),
         _ => (would, reason),
     };
-    answer(outlook, deciding, need, (decision, reason))
+    answer(outlook, short.unwrap_or(&outlook.worst), need, (decision, reason))
 }
 
 /// What an override makes of what an SLO says: it opens what stops, and leaves the rest as it is.
 fn overridden(outlook: &Outlook, (decision, reason): (GateAnswer, Reason)) -> (GateAnswer, Reason) {
-    match (&outlook.state.overridden, decision) {
+    match (&outlook.overridden, decision) {
         (Some(_), GateAnswer::Closed | GateAnswer::Unknown) => (GateAnswer::Open, Reason::Override),
         _ => (decision, reason),
     }
@@ -74,33 +85,32 @@ fn overridden(outlook: &Outlook, (decision, reason): (GateAnswer, Reason)) -> (G
 
 fn answer(
     outlook: &Outlook,
-    deciding: Option<&GroupDetail>,
+    deciding: &GroupOutlook,
     need: Option<f64>,
     (would, would_reason): (GateAnswer, Reason),
 ) -> SloAnswer {
-    let state = &outlook.state;
     let (decision, reason) = overridden(outlook, (would, would_reason));
-    let gate = deciding.map_or(state.gate, |group| group.gate);
-    let budget = deciding.map_or(state.budget, |group| group.budget);
+    let GroupOutlook { labels, budget, data, gate, .. } = deciding;
     let reopens_at = reopens_at(outlook, need);
     let basis = if outlook.is_exact { Forecast::Exact } else { Forecast::AssumesLast7DaysTraffic };
+    let others = outlook.groups().filter(|group| !std::ptr::eq(*group, deciding));
     let mut answer = SloAnswer {
-        service: state.service.clone(),
-        slo: state.slo.clone(),
-        group: deciding.map_or_else(|| state.group.clone(), |group| group.group.clone()),
-        groups: state.groups,
-        at: state.at,
+        service: outlook.service.clone(),
+        slo: outlook.slo.clone(),
+        group: labels.clone(),
+        groups: outlook.others.len() + 1,
+        at: outlook.at,
         decision,
         reason,
         message: String::new(),
         gate: gate.state,
-        overridden: state.overridden.clone(),
+        overridden: outlook.overridden.clone(),
         would,
         would_reason,
         latch: gate.latch,
         dry_run: gate.dry_run,
         holds_when_unknown: gate.holds_when_unknown,
-        data: deciding.map_or(state.data, |group| group.data),
+        data: *data,
         total_seconds: budget.total_seconds,
         remaining_seconds: budget.remaining_seconds,
         corrected_seconds: budget.corrected_seconds,
@@ -108,30 +118,51 @@ fn answer(
         coverage: budget.coverage,
         close_at_seconds: gate.close_at_seconds,
         resume_at_seconds: gate.resume_at_seconds,
+        open_since: open_since(outlook, reason),
         closed_since: gate.closed_since,
         trough_seconds: gate.trough_seconds,
         reopens_at,
         forecast: reopens_at.map(|_| basis),
+        other_groups: others.take(MOST_GROUPS).map(other).collect(),
     };
-    answer.message = words::of_slo(&answer, state.data_note.as_deref(), need);
+    answer.message = words::of_slo(&answer, outlook.data_note.as_deref(), need);
     answer
+}
+
+/// A group that does not decide.
+fn other(group: &GroupOutlook) -> GroupAnswer {
+    GroupAnswer {
+        group: group.labels.clone(),
+        gate: group.gate.state,
+        data: group.data,
+        remaining_seconds: group.budget.remaining_seconds,
+        net_remaining_seconds: group.budget.net_remaining_seconds,
+        coverage: group.budget.coverage,
+        closed_since: group.gate.closed_since,
+        trough_seconds: group.gate.trough_seconds,
+    }
+}
+
+/// Since when all groups let through, unless it is for another reason than their budget.
+fn open_since(outlook: &Outlook, reason: Reason) -> Option<i64> {
+    let is_plain = reason == Reason::Open && !outlook.worst.gate.dry_run;
+    outlook.groups().filter_map(|group| group.gate.open_since).max().filter(|_| is_plain)
 }
 
 /// Whether a group has less to spend than is needed. Of one that nobody knows, nobody knows that either.
 fn is_short(group: &GroupOutlook, need: Option<f64>) -> bool {
-    let detail = &group.detail;
-    let available = change::available(detail.budget.net_remaining_seconds, detail.gate.close_at_seconds);
-    detail.data == Data::Known && need.is_some_and(|need| need > available)
+    let available = change::available(group.budget.net_remaining_seconds, group.gate.close_at_seconds);
+    group.data == Data::Known && need.is_some_and(|need| need > available)
 }
 
 /// When the last group opens, if that can be said of each that stops anything.
 fn reopens_at(outlook: &Outlook, need: Option<f64>) -> Option<i64> {
-    let stops = |group: &&GroupOutlook| match group.detail.gate.state {
+    let stops = |group: &&GroupOutlook| match group.gate.state {
         GateAnswer::Closed => true,
-        GateAnswer::Unknown => group.detail.gate.holds_when_unknown,
+        GateAnswer::Unknown => group.gate.holds_when_unknown,
         GateAnswer::Open => is_short(group, need),
     };
-    let moments: Option<Vec<i64>> = outlook.groups.iter().filter(stops).map(|group| group.opens_at).collect();
+    let moments: Option<Vec<i64>> = outlook.groups().filter(stops).map(|group| group.opens_at).collect();
     moments?.into_iter().max()
 }
 

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::diag;
 use crate::history::History;
 use crate::slo::change::Need;
 use crate::slo::{Calendar, Plan, SloPlan};
-use crate::standing::Standings;
+use crate::standing::{Outlook, Standings};
 use crate::units::Name;
 
 pub use model::{Answer, SloAnswer};
@@ -34,15 +35,19 @@ pub struct Gates {
 /// Why there is no answer to a question that can be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// No SLO is meant by it.
-    #[error("there is no such SLO")]
-    NoSuchSlo,
+    /// No SLO is meant by it: what was asked for, and what may have been meant.
+    #[error("there is no {0}{meant}", meant = meant(.1))]
+    NoSuchSlo(String, Option<String>),
     /// No service that is asked about has such a change.
     #[error("there is no change {0:?} under `changes` of the services that are asked about{known}", known = known(.1))]
     NoSuchChange(String, Vec<String>),
     /// What is to come cannot be replayed.
     #[error("{0} is still to come: the gate explains what was, and forecasts by itself")]
     Future(Timestamp),
+}
+
+fn meant(near: &Option<String>) -> String {
+    near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 fn known(names: &[String]) -> String {
@@ -71,23 +76,59 @@ impl Gates {
         if at > now {
             return Err(NoAnswer::Future(at));
         }
-        let is_meant = |plan: &SloPlan| question.means(&plan.slo.service, &plan.slo.name);
-        let services: Vec<&Name> =
-            self.standings.plans().iter().filter(|plan| is_meant(plan)).map(|plan| &plan.slo.service).collect();
-        if services.is_empty() {
-            return Err(NoAnswer::NoSuchSlo);
-        }
-        let needs = self.needs(question, &services)?;
+        let needs = self.needs(question)?;
         let needed = |plan: &SloPlan| {
             let need = needs.get(&plan.slo.service).map_or(0.0, |(need, _)| need.downtime.as_secs_f64());
-            is_meant(plan).then_some(need)
+            question.means(&plan.slo.service, &plan.slo.name).then_some(need)
         };
         let outlooks = self.standings.outlooks(needed, at.as_second()).await;
-        Ok(decide::decide(question, &outlooks, &needs, at))
+        Ok(decide::decide(question, outlooks.iter(), &needs, at))
     }
 
-    /// What a change needs of each service, and when people are at work there.
-    fn needs(&self, question: &Question, services: &[&Name]) -> Result<Needs<'_>, NoAnswer> {
+    /// The answer to a question about no change and no other moment from what is known of every SLO at `at`.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn answer_of<'a>(
+        &self,
+        question: &Question,
+        known: impl Iterator<Item = &'a Outlook>,
+        at: Timestamp,
+    ) -> Result<Answer, NoAnswer> {
+        let needs = self.needs(question)?;
+        let means = |wanted: &Option<Name>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.as_str() == name);
+        let meant =
+            known.filter(|outlook| means(&question.service, &outlook.service) && means(&question.slo, &outlook.slo));
+        Ok(decide::decide(question, meant, &needs, at))
+    }
+
+    /// Why no SLO is meant by a question, which names one or a service.
+    fn nothing_of(&self, question: &Question) -> NoAnswer {
+        let slos = || self.standings.plans().iter().map(|plan| &plan.slo);
+        let near = |text: &Name, known: Vec<&str>| diag::nearest(text.as_str(), &known).map(str::to_owned);
+        match (&question.service, &question.slo) {
+            (Some(service), _) if slos().all(|slo| slo.service != *service) => {
+                let known = slos().map(|slo| slo.service.as_str()).collect();
+                NoAnswer::NoSuchSlo(format!("service `{service}`"), near(service, known))
+            }
+            (service, Some(name)) => {
+                let of_service = slos().filter(|slo| service.as_ref().is_none_or(|service| slo.service == *service));
+                let place = service.as_ref().map(|service| format!(" of the service `{service}`"));
+                let what = format!("SLO `{name}`{}", place.unwrap_or_default());
+                NoAnswer::NoSuchSlo(what, near(name, of_service.map(|slo| slo.name.as_str()).collect()))
+            }
+            _ => NoAnswer::NoSuchSlo("SLO at all".to_owned(), None),
+        }
+    }
+
+    /// What a change needs of each service that is asked about, and when people are at work there.
+    fn needs(&self, question: &Question) -> Result<Needs<'_>, NoAnswer> {
+        let is_meant = |plan: &&SloPlan| question.means(&plan.slo.service, &plan.slo.name);
+        let services: Vec<&Name> =
+            self.standings.plans().iter().filter(is_meant).map(|plan| &plan.slo.service).collect();
+        if services.is_empty() {
+            return Err(self.nothing_of(question));
+        }
         let calendars = || self.calendars.iter().filter(|(service, _)| services.contains(service));
         let of = |need: Need, calendar| (need, calendar);
         let needs: Needs<'_> = match &question.change {

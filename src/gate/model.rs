@@ -26,6 +26,9 @@ pub struct Answer {
     pub reason: Reason,
     /// Why, in a sentence for people.
     pub message: String,
+    /// While it is open and no change was asked about: since when; none if it was open for a whole window, or as far
+    /// back as is known.
+    pub open_since: Option<i64>,
     /// When it opens if nothing more fails; none if it is open, if it never will be, and if nobody knows.
     pub reopens_at: Option<i64>,
     /// What that moment rests on.
@@ -130,6 +133,9 @@ pub struct SloAnswer {
     pub close_at_seconds: f64,
     /// Once closed, it opens again at or above this much.
     pub resume_at_seconds: f64,
+    /// While there is budget: since when the gate of every group lets through; none if it did for a whole window, or as
+    /// far back as is known.
+    pub open_since: Option<i64>,
     /// While the latch is closed: since when.
     pub closed_since: Option<i64>,
     /// While the latch is closed: the least that remained since then.
@@ -139,6 +145,29 @@ pub struct SloAnswer {
     pub reopens_at: Option<i64>,
     /// What that moment rests on.
     pub forecast: Option<Forecast>,
+    /// The other groups, at most 20; what needs attention comes first.
+    pub other_groups: Vec<GroupAnswer>,
+}
+
+/// One group of an SLO that does not decide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupAnswer {
+    /// Its labels.
+    pub group: BTreeMap<String, String>,
+    /// Its gate, before anything is waived and without any change.
+    pub gate: GateAnswer,
+    /// Whether its numbers can be relied on.
+    pub data: Data,
+    /// What is left; negative when overspent.
+    pub remaining_seconds: f64,
+    /// What is left with that given back which does not count.
+    pub net_remaining_seconds: f64,
+    /// Observed over expected time, from 0 to 1.
+    pub coverage: f64,
+    /// While the latch is closed: since when.
+    pub closed_since: Option<i64>,
+    /// While the latch is closed: the least that remained since then.
+    pub trough_seconds: Option<f64>,
 }
 
 /// A planned change.
@@ -177,6 +206,7 @@ impl Answer {
             decision: GateAnswer::Unknown,
             reason: Reason::Unavailable,
             message,
+            open_since: None,
             reopens_at: None,
             forecast: None,
             change: None,

@@ -39,14 +39,11 @@ pub(super) fn of_slo(slo: &SloAnswer, note: Option<&str>, need: Option<f64>) -> 
 /// What is left, and what would be if all that was spent counted.
 fn left(slo: &SloAnswer) -> String {
     let left = format!("{} of {} minutes remain", minutes(slo.net_remaining_seconds), amount(slo.total_seconds));
-    match slo.corrected_seconds {
-        none if none == 0.0 => left,
-        corrected => format!(
-            "{left}, {} of them by corrections: {} would without",
-            minutes(corrected),
-            minutes(slo.remaining_seconds)
-        ),
+    if slo.corrected_seconds <= 0.0 {
+        return left;
     }
+    let (corrected, gross) = (minutes(slo.corrected_seconds), minutes(slo.remaining_seconds));
+    format!("{left}, {corrected} of them by corrections: {gross} would without")
 }
 
 /// An override in words.

@@ -11,6 +11,7 @@ mod increments;
 mod kubernetes;
 pub mod levels;
 pub mod planned;
+pub mod prometheus;
 mod proofs;
 mod rules;
 mod scenario;
@@ -40,6 +41,8 @@ pub enum Kind {
     Rules,
     /// Unit tests of the rules for promtool, `tests/SERVICE.*.test.yaml`.
     Tests,
+    /// Scrapes, rule files and alerting for Prometheus, `prometheus/prometheus.yaml`.
+    Prometheus,
     /// Routes and inhibitions for Alertmanager, `alertmanager/alertmanager.yaml`.
     Alertmanager,
     /// Dashboards for Grafana and the files that make it find them, `grafana/*.json` and `grafana/provisioning/`.
@@ -51,9 +54,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind for a Prometheus that reads files.
-    pub const FILES: [Self; 4] = [Self::Rules, Self::Tests, Self::Alertmanager, Self::Grafana];
+    pub const FILES: [Self; 5] = [Self::Rules, Self::Tests, Self::Prometheus, Self::Alertmanager, Self::Grafana];
 
-    /// Every kind for a Prometheus that an operator runs; promtool tests read files alone.
+    /// Every kind for a Prometheus that an operator runs, which writes its configuration; promtool tests read files
+    /// alone.
     pub const OBJECTS: [Self; 3] = [Self::Operator, Self::Alertmanager, Self::Grafana];
 
     /// The directory below the output directory that holds the kind and nothing else.
@@ -62,6 +66,7 @@ impl Kind {
         match self {
             Self::Rules => "rules",
             Self::Tests => "tests",
+            Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
             Self::Grafana => "grafana",
             Self::Operator => "operator",
@@ -73,6 +78,7 @@ impl Kind {
         match self {
             Self::Rules => &["rules"],
             Self::Tests => &["tests"],
+            Self::Prometheus => &["prometheus"],
             Self::Alertmanager => &["alertmanager"],
             Self::Grafana => &["grafana", "grafana/provisioning/dashboards", "grafana/provisioning/datasources"],
             Self::Operator => &["operator"],
@@ -109,6 +115,8 @@ pub enum Error {
 pub struct Options {
     /// Labels of Kubernetes objects.
     pub object_labels: Vec<ObjectLabel>,
+    /// Where the programs are that a Prometheus talks to.
+    pub prometheus: prometheus::Options,
     /// How the dashboards fit into a Grafana.
     pub grafana: grafana::Options,
 }
@@ -119,6 +127,9 @@ pub struct Options {
 /// [`Error`] if two services cannot be told apart, or a file cannot be put into YAML or JSON.
 pub fn generate(plan: &Plan, kinds: &[Kind], options: &Options) -> Result<Vec<Artifact>, Error> {
     let mut artifacts = Vec::new();
+    if kinds.contains(&Kind::Prometheus) {
+        artifacts.extend(prometheus::artifact(plan, &options.prometheus)?);
+    }
     if kinds.contains(&Kind::Alertmanager) {
         artifacts.extend(alertmanager::artifact(plan)?);
     }

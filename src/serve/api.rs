@@ -60,7 +60,7 @@ async fn of_gate(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (S
         Ok(answer) => written(&answer),
         Err(error) => {
             let (status, code) = match error {
-                NoAnswer::NoSuchSlo => (StatusCode::NOT_FOUND, "unknown_slo"),
+                NoAnswer::NoSuchSlo(..) => (StatusCode::NOT_FOUND, "unknown_slo"),
                 NoAnswer::NoSuchChange(..) => (StatusCode::NOT_FOUND, "unknown_change"),
                 NoAnswer::Future(_) => (StatusCode::BAD_REQUEST, "bad_question"),
             };
@@ -82,7 +82,7 @@ async fn of_slo(board: &Board, service: &str, slo: &str, part: &str, now: i64) -
     if !part.is_empty() && PARTS.iter().all(|(name, _)| *name != part) {
         return problem(StatusCode::NOT_FOUND, "not_found", "An SLO has burndown, outages and days.");
     }
-    let Some(full) = board.standings().one(service, slo, now).await else {
+    let Some(full) = board.slo(service, slo, now).await else {
         return problem(StatusCode::NOT_FOUND, "unknown_slo", "No file of this server has such an SLO.");
     };
     match part {

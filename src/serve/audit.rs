@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::board::Board;
+use crate::diag;
 use crate::history::audit::{AuditError, Draft, Entry, EntryKind, Who, in_force};
 use crate::history::{SloKey, Storage};
 use crate::slo::SloPlan;
-use crate::spec;
 use crate::units::Duration;
 
 /// What is answered under which path, and by which method.
@@ -307,7 +307,7 @@ fn meant<'a>(board: &'a Board, service: Option<&str>, slo: &str) -> Result<&'a S
         }
         (None, _) => {
             let known: Vec<&str> = plans.iter().filter(is_of).map(|plan| plan.slo.name.as_str()).collect();
-            let near = spec::nearest(slo, &known).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+            let near = diag::nearest(slo, &known).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
             let of = service.map(|service| format!(" of the service {service:?}")).unwrap_or_default();
             let message = format!("there is no SLO {slo:?}{of}{near}");
             Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_slo", message))

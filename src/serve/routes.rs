@@ -173,6 +173,7 @@ async fn enter(app: &App, caller: Result<Who, &'static str>, request: Request<In
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_history", message));
     };
     let entry = audit::make(storage, &board, request, caller).await?;
+    board.decided();
     app.audited.notify_one();
     Ok(entry)
 }

@@ -80,6 +80,8 @@ pub struct Replay {
     pub held: Option<Held>,
     /// While it is closed: since when, in seconds of Unix time.
     pub closed_since: Option<i64>,
+    /// While it is open: when it opened after it had been closed; none if it was never seen closed.
+    pub opened_at: Option<i64>,
 }
 
 impl Replay {
@@ -102,7 +104,12 @@ pub fn replay(known: impl IntoIterator<Item = (i64, f64)>, thresholds: &Threshol
     known.into_iter().fold(Replay::default(), |before, (at, remaining)| {
         let held = step(before.held, remaining, thresholds);
         let closed_since = (held.latch == Latch::Closed).then(|| before.closed_since.unwrap_or(at));
-        Replay { held: Some(held), closed_since }
+        let opened_at = match held.latch {
+            Latch::Closed => None,
+            Latch::Open if before.latch() == Some(Latch::Closed) => Some(at),
+            Latch::Open => before.opened_at,
+        };
+        Replay { held: Some(held), closed_since, opened_at }
     })
 }
 
@@ -147,12 +154,13 @@ mod tests {
         let history = [(10, 100.0), (20, -5.0), (30, -20.0), (40, 300.0), (50, 700.0), (60, 0.0), (70, 1.0)];
         let at = |end: usize| {
             let replay = super::replay(history.iter().copied().take(end), &AT_LEVEL);
-            (replay.latch(), replay.closed_since, replay.trough())
+            (replay.latch(), replay.closed_since, replay.opened_at, replay.trough())
         };
-        assert_eq!(at(0), (None, None, None));
-        assert_eq!(at(4), (Some(Latch::Closed), Some(20), Some(-20.0)));
-        assert_eq!(at(5), (Some(Latch::Open), None, None));
-        assert_eq!(at(7), (Some(Latch::Closed), Some(60), Some(0.0)));
+        assert_eq!(at(0), (None, None, None, None));
+        assert_eq!(at(1), (Some(Latch::Open), None, None, None));
+        assert_eq!(at(4), (Some(Latch::Closed), Some(20), None, Some(-20.0)));
+        assert_eq!(at(5), (Some(Latch::Open), None, Some(50), None));
+        assert_eq!(at(7), (Some(Latch::Closed), Some(60), None, Some(0.0)));
     }
 
     proptest! {
@@ -194,7 +202,7 @@ mod tests {
 
         #[test]
         fn a_replay_from_before_the_last_closing_agrees(
-            remaining in prop::collection::vec(-900.0..1500.0f64, 1..200), from_trough: bool,
+            remaining in prop::collection::vec(-900.0..1500.0f64, 1..200), from_trough: bool, earlier in 0.0..=1.0f64,
         ) {
             let thresholds = if from_trough { FROM_TROUGH } else { AT_LEVEL };
             // The moment at which it closed, not the last at which it had reason to.
@@ -206,8 +214,12 @@ mod tests {
                 })
                 .collect();
             let closes = |at: &usize| states[*at] == Latch::Closed && (*at == 0 || states[*at - 1] == Latch::Open);
-            let from = (0..states.len()).rev().find(closes).unwrap_or(0);
-            prop_assert_eq!(latch(&remaining, &thresholds), latch(&remaining[from..], &thresholds));
+            let closing = (0..states.len()).rev().find(closes).unwrap_or(0);
+            let whole = replay(&remaining, &thresholds);
+            prop_assert_eq!(whole, replay(&remaining[closing..], &thresholds));
+            // Any start before it will do as well.
+            let start = (closing as f64 * earlier) as usize;
+            prop_assert_eq!(whole, replay(&remaining[start..], &thresholds));
         }
     }
 }

@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::diag::{Code, Diagnostic, Level, Source, SourceId, Sources};
-pub(crate) use read::nearest;
 
 /// How many errors of one file are kept; a file that is no SLO file at all has one for each line.
 const MAX_PROBLEMS_PER_FILE: usize = 100;

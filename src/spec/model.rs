@@ -39,7 +39,8 @@ pub use journey::{
     BodyTemplate, Capture, CaptureSource, EnvValue, Escape, Journey, Piece, Step, StepAction, StepRequest,
     TargetTemplate, Template,
 };
-pub use target::{Endpoint, IpFamily};
+pub(in crate::spec) use target::parse_host;
+pub use target::{Endpoint, EndpointError, IpFamily};
 pub use tcp::{Expected, Group, SendPiece, TcpProbe, Turn};
 pub use tls::{ClientCertificate, TlsSettings, TlsVersion};
 

@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+pub(super) use crate::diag::nearest;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::promql::PromqlError;
 use crate::units;
@@ -368,16 +369,4 @@ fn joined(words: &[&str]) -> String {
         [first @ .., last] if !first.is_empty() => format!("{} and `{last}`", listed(first)),
         words => listed(words),
     }
-}
-
-/// The candidate that a typing error may have stood for.
-pub(crate) fn nearest<'k>(text: &str, candidates: &[&'k str]) -> Option<&'k str> {
-    if text.len() > MAX_QUOTED {
-        return None;
-    }
-    let lower = text.to_lowercase();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-    let (near, steps) = candidates.iter().map(|known| (*known, distance(known))).min_by_key(|(_, steps)| *steps)?;
-    let tolerated = (near.chars().count() / 3).max(1);
-    (steps <= tolerated).then_some(near)
 }

@@ -61,6 +61,8 @@ pub struct Standing {
 pub struct Full {
     /// Its numbers and those of its groups.
     pub detail: SloDetail,
+    /// What becomes of its gates.
+    pub outlook: Outlook,
     /// Its remaining budget over the window.
     pub burndown: Burndown,
     /// When users were let down.

@@ -148,6 +148,8 @@ pub struct GateState {
     /// Once closed, it opens again at or above this much; where it waits for that much to come back since the lowest
     /// point, that is counted from the lowest point so far, or from nothing left while it is open.
     pub resume_at_seconds: f64,
+    /// While the gate is open: since when it lets through; none if it did for a whole window, or as far back as is known.
+    pub open_since: Option<i64>,
     /// While the latch is closed: since when.
     pub closed_since: Option<i64>,
     /// While the latch is closed: the least that remained since then.

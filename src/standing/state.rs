@@ -110,7 +110,7 @@ impl<'a> Looked<'a> {
         let track = sums.track();
         let data = self.error.map_or_else(|| sums.budget.state.into(), Data::from);
         let replay = sums.replay(&track);
-        let gate = GateState::of(self.plan, &replay, data);
+        let gate = GateState::of(self.plan, &replay, data, sums.open_since(&track, &replay));
         Judged { labels: group.labels, all: group.all, sums, track, data, replay, gate }
     }
 
@@ -122,15 +122,26 @@ impl<'a> Looked<'a> {
 
     /// What a gate needs of it, where somebody wants to spend `needed` seconds.
     pub(super) fn outlook(&self, needed: f64) -> Outlook {
-        let groups = self.judged();
+        self.outlook_of(&self.judged(), needed)
+    }
+
+    fn outlook_of(&self, groups: &Groups<'_>, needed: f64) -> Outlook {
         let outlook = |group: &Judged<'_>| GroupOutlook {
-            detail: group.detail(),
+            labels: group.labels.clone(),
+            budget: group.budget(),
+            data: group.data,
+            gate: group.gate,
             opens_at: (group.data == Data::Known).then(|| group.sums.opens_at(&group.replay, needed)).flatten(),
         };
         Outlook {
-            state: self.state(&groups),
+            service: self.plan.slo.service.to_string(),
+            slo: self.plan.slo.name.to_string(),
+            at: groups.worst.sums.at,
             is_exact: self.plan.slo.sli.probe_interval().is_some(),
-            groups: groups.all().map(outlook).collect(),
+            data_note: self.note(&groups.worst),
+            overridden: self.overridden(),
+            worst: outlook(&groups.worst),
+            others: groups.others.iter().map(outlook).collect(),
         }
     }
 
@@ -139,6 +150,7 @@ impl<'a> Looked<'a> {
         let groups = self.judged();
         Full {
             detail: SloDetail { slo: self.state(&groups), groups: groups.all().map(Judged::detail).collect() },
+            outlook: self.outlook_of(&groups, 0.0),
             burndown: groups.worst.burndown(),
             outages: outages(&groups),
             days: Days {
@@ -168,12 +180,16 @@ impl<'a> Looked<'a> {
             data: worst.data,
             data_note: self.note(worst),
             gate: worst.gate,
-            overridden: audit::in_force(self.entries, self.now).map(OverrideState::of),
+            overridden: self.overridden(),
             burn_rate: worst.sums.burn_rate(burn_rate_window),
             burn_rate_window,
             alerts: enabled.map(|pair| alert(pair, groups)).collect(),
             last_failure: groups.all().filter_map(Judged::last_failure).max_by_key(|failure| failure.at),
         }
+    }
+
+    fn overridden(&self) -> Option<OverrideState> {
+        audit::in_force(self.entries, self.now).map(OverrideState::of)
     }
 
     /// Why the numbers cannot be relied on.

@@ -35,6 +35,7 @@ pub(super) struct Sums<'a> {
     net: &'a Net<'a>,
     /// The moment that was asked about, in seconds of Unix time.
     now: i64,
+    is_cut: bool,
 }
 
 /// The budget at the end of each slice.
@@ -59,7 +60,7 @@ impl<'a> Sums<'a> {
         let tally = tallies.tally(plan.slo.window, at);
         let budget = budget::budget(plan.slo.objective, plan.slo.window, step, &tally, at);
         let budget = budget.corrected_by(net.corrected(events, step, plan.slo.window, &tally, (at, now)));
-        Self { plan, step, slices, events, at, tally, budget, tallies, net, now }
+        Self { plan, step, slices, events, at, tally, budget, tallies, net, now, is_cut }
     }
 
     /// Good events in percent of all.
@@ -94,6 +95,39 @@ impl<'a> Sums<'a> {
     pub(super) fn replay(&self, track: &Track) -> Replay {
         let known = track.iter().filter(|(_, budget)| budget.state == State::Known);
         gate::replay(known.map(|(at, budget)| (*at, budget.net())), &Thresholds::of(self.plan))
+    }
+
+    /// Since when the gate of a known SLO is open; none if it was so for a whole window, or as far back as is known.
+    ///
+    /// Where an unknown SLO stops deployments, it opens again when the SLO is known again.
+    pub(super) fn open_since(&self, track: &Track, replay: &Replay) -> Option<i64> {
+        let known = match self.plan.slo.gate.on_unknown {
+            OnUnknown::Hold => self.known_since(track),
+            OnUnknown::Allow => None,
+        };
+        // Before that, a part of what counted then is not read, or is lost: it would change from look to look.
+        let horizon = self.from().max(self.whole_from());
+        replay.opened_at.max(known).filter(|since| *since > horizon)
+    }
+
+    /// The first moment that has its whole window, where there was more before the first slice; else the first of all.
+    fn whole_from(&self) -> i64 {
+        let first = self.events.first().filter(|_| self.is_cut);
+        first.map_or(i64::MIN, |first| first.end.saturating_add(seconds(self.plan.slo.window)))
+    }
+
+    /// Since when the SLO is known without a break, or was there at all.
+    fn known_since(&self, track: &Track) -> Option<i64> {
+        let longest = seconds(self.step.times(budget::STALE_SLICES));
+        let (mut since, mut last, mut was_known) = (None, i64::MIN, false);
+        for (end, budget) in track {
+            let is_known = budget.state == State::Known;
+            if is_known && (!was_known || end.saturating_sub(last) > longest) {
+                since = Some(*end);
+            }
+            (last, was_known) = (*end, is_known);
+        }
+        since
     }
 
     /// When the gate is open and `needed` seconds may be spent if nothing more fails, in seconds of Unix time; none while
@@ -191,21 +225,23 @@ impl BudgetState {
 }
 
 impl GateState {
-    /// What a replay makes of the gate of an SLO whose data are so.
-    pub(super) fn of(plan: &SloPlan, replay: &Replay, data: Data) -> Self {
+    /// What a replay makes of the gate of an SLO whose data are so. `open_since` is said only while it is open.
+    pub(super) fn of(plan: &SloPlan, replay: &Replay, data: Data, open_since: Option<i64>) -> Self {
         let latch = match replay.latch() {
             None => GateAnswer::Unknown,
             Some(Latch::Open) => GateAnswer::Open,
             Some(Latch::Closed) => GateAnswer::Closed,
         };
         let thresholds = Thresholds::of(plan);
+        let state = if data == Data::Known { latch } else { GateAnswer::Unknown };
         Self {
-            state: if data == Data::Known { latch } else { GateAnswer::Unknown },
+            state,
             latch,
             holds_when_unknown: plan.slo.gate.on_unknown == OnUnknown::Hold,
             dry_run: plan.slo.gate.dry_run,
             close_at_seconds: thresholds.close_at,
             resume_at_seconds: thresholds.opens_at(replay.trough().unwrap_or_default()),
+            open_since: open_since.filter(|_| state == GateAnswer::Open),
             closed_since: replay.closed_since,
             trough_seconds: replay.trough().map(|trough| rounded(trough, 3)),
         }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::standing::recorded::slices;
 use crate::support::backfill::Past;
-use crate::support::burndown::{Finished, listening, run, start};
+use crate::support::burndown::{Finished, command, listening, run, start};
 use crate::support::clock::TestClock;
 use crate::support::http;
 use crate::support::listener::{Listener, Reply};
@@ -116,6 +116,12 @@ fn it_decides_by_what_a_running_service_keeps() {
     let large = ask(&["--at", "2h", "--downtime", "40m", "--duration", "1h", "--output", "json"]);
     assert_eq!((large.code, &described(&large)["reason"]), (Some(1), &json!("budget")));
 
+    // Where a service keeps it unless it is told.
+    let usual = command(["gate", path.to_str().unwrap()]).env("STATE_DIRECTORY", kept.path()).output().unwrap();
+    assert_eq!(usual.status.code(), Some(1), "{}", String::from_utf8_lossy(&usual.stderr));
+    let nothing = gate(&[path.to_str().unwrap()]);
+    assert!(nothing.code == Some(2) && nothing.stderr.contains("state-"), "{nothing:?}");
+
     for (gate, code) in [("dry_run: true", 0), ("on_unknown: allow", 1)] {
         file(directory.path(), &FILE.replace("resume_at: 5m", &format!("resume_at: 5m, {gate}")));
         assert_eq!(ask(&[]).code, Some(code), "{gate}");
@@ -150,7 +156,7 @@ fn it_says_the_same_from_prometheus_and_from_a_server() {
 
     // A question that makes no sense is no closed gate.
     let refused = gate(&["--server", &server, "--slo", "nothing"]);
-    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), "burndown: there is no such SLO\n"));
+    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), "burndown: there is no SLO `nothing`\n"));
     assert_eq!(gate(&["--server", &server, "--change", "cake"]).code, Some(2));
     let asked = |query: &str| {
         let answer = http::get(address, &format!("/api/v1/gate?{query}"), &[]).unwrap();
@@ -174,7 +180,6 @@ fn it_stops_when_nobody_answers() {
     let file = path.to_str().unwrap();
     for wrong in [
         vec![],
-        vec![file],
         vec!["--server", "http://h", file],
         vec![file, "--storage.path", "/nonexistent"],
         vec!["--server", "http://h", "--downtime", "5m"],

@@ -126,6 +126,14 @@ fn the_worst_group_decides_and_is_named() {
     assert_eq!((closed.reopens_at, closed.forecast), (Some(opens), Some(Forecast::AssumesLast7DaysTraffic)));
     assert!(closed.message.ends_with("if nothing more fails and the traffic of the last 7 days repeats"));
 
+    // The others are told of as well.
+    let others: Vec<_> =
+        closed.slos[0].other_groups.iter().map(|group| (group.group["route"].as_str(), group.gate)).collect();
+    assert_eq!(others, [("/", GateAnswer::Open), ("/search", GateAnswer::Open)]);
+    let many = (0..30).map(|number| route(&format!("/{number:02}"), good)).chain([route("/pay", failed)]).collect();
+    let many = answer("", "", Ok(many)).unwrap();
+    assert_eq!((many.slos[0].groups, many.slos[0].other_groups.len(), group(&many).as_str()), (31, 20, "/pay"));
+
     // A closed one decides before one that nobody knows, which leaves the moment open.
     let both = answer("", "", Ok(vec![route("/", stale), route("/pay", failed)])).unwrap();
     assert_eq!((both.decision, group(&both).as_str(), both.reopens_at), (GateAnswer::Closed, "/pay", None));
@@ -164,10 +172,54 @@ fn a_change_must_fit_every_group_that_is_known() {
 }
 
 #[test]
+fn an_open_gate_says_since_when() {
+    let since = |gate: &str, groups: Vec<Group>| {
+        let answer = answer(gate, "", Ok(groups)).unwrap();
+        assert_eq!((answer.decision, answer.slos[0].open_since), (GateAnswer::Open, answer.open_since), "{answer:?}");
+        answer.open_since.map(|since| (NOW - since) / 300)
+    };
+    let days = |days: i64, bad: fn(i64) -> Option<f64>| {
+        let slice = |number: i64| {
+            let events = budget::Slice { end: NOW - number * 300, bad: bad(number)?, total: 10.0 };
+            Some(Slice { events, failures: BTreeMap::new() })
+        };
+        let labels = BTreeMap::from([("route".to_owned(), format!("/{days}"))]);
+        Group { labels, slices: (0..days * 288).rev().filter_map(slice).collect(), is_cut: false, corrected: None }
+    };
+    // It began two days ago, or longer ago than a window.
+    assert_eq!(since("", vec![days(2, good)]), Some(2 * 288 - 1));
+    assert_eq!(since("", vec![days(10, good)]), None);
+    // It was unknown for a while, which stops deployments if an unknown SLO holds.
+    let away: fn(i64) -> Option<f64> = |number| (!(100..110).contains(&number)).then_some(0.0);
+    assert_eq!(since("", vec![days(14, away)]), Some(99));
+    assert_eq!(since(", on_unknown: allow", vec![days(14, away)]), None);
+    let short: fn(i64) -> Option<f64> = |number| (!(100..102).contains(&number)).then_some(0.0);
+    assert_eq!(since("", vec![days(14, short)]), None);
+    // 105 of 100.8 minutes failed until a window and 50 slices ago: three slices of the outage had to leave before ten
+    // minutes remained. The last group to open counts.
+    let outage: fn(i64) -> Option<f64> = |number| Some(if (2066..2087).contains(&number) { 10.0 } else { 0.0 });
+    assert_eq!(since("", vec![days(14, outage)]), Some(2086 - 2016 - 2));
+    assert_eq!(since("", vec![days(14, away), days(13, outage)]), Some(2086 - 2016 - 2));
+    // Of a history that was cut off, the first window says nothing.
+    let cut = |number: i64| Group { is_cut: true, ..days(number, good) };
+    assert_eq!((since("", vec![cut(8)]), since("", vec![cut(14)])), (None, None));
+    // Where it is open for another reason, or closed, it is not said.
+    let dry = answer(", dry_run: true", "", Ok(vec![route("/", failed)])).unwrap();
+    assert_eq!((dry.decision, dry.open_since), (GateAnswer::Open, None));
+    assert_eq!(answer("", "", Ok(vec![route("/", failed)])).unwrap().open_since, None);
+}
+
+#[test]
 fn what_makes_no_sense_has_no_answer() {
     let said = |query: &str| answer("", query, Ok(Vec::new())).unwrap_err().to_string();
-    assert_eq!(said("slo=nothing"), "there is no such SLO");
-    assert_eq!(said("service=bank"), "there is no such SLO");
+    assert_eq!(said("slo=nothing"), "there is no SLO `nothing`");
+    assert_eq!(said("slo=reqests"), "there is no SLO `reqests`; did you mean `requests`?");
+    assert_eq!(
+        said("service=shop&slo=request"),
+        "there is no SLO `request` of the service `shop`; did you mean `requests`?"
+    );
+    assert_eq!(said("service=bank&slo=requests"), "there is no service `bank`");
+    assert_eq!(said("service=ship"), "there is no service `ship`; did you mean `shop`?");
     assert_eq!(
         said("change=upgrad"),
         "there is no change \"upgrad\" under `changes` of the services that are asked about: they have upgrade"

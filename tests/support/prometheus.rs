@@ -78,11 +78,20 @@ impl Prometheus {
         Self::launch(&configuration(&Setup::default()), Some(data), &flags)
     }
 
+    /// Starts it with a configuration file where it stands, among the files that it names.
+    pub(crate) fn of_file(file: &Path, flags: &[&str]) -> Self {
+        Self::run(tempfile::tempdir().expect("a temporary directory"), file, None, flags)
+    }
+
     /// Starts it over `data`, or a directory of its own, and waits until it is ready.
     fn launch(configuration: &str, data: Option<&Path>, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("the configuration");
+        Self::run(directory, &file, data, flags)
+    }
+
+    fn run(directory: TempDir, file: &Path, data: Option<&Path>, flags: &[&str]) -> Self {
         let data = data.map_or_else(|| directory.path().join("data"), Path::to_owned);
         let address = port::free();
         let mut command = Command::new("prometheus");
@@ -195,6 +204,12 @@ impl Prometheus {
     #[track_caller]
     pub(crate) fn rules(&self) -> Vec<Value> {
         self.api("/api/v1/rules")["groups"].as_array().expect("an array of groups").clone()
+    }
+
+    /// Where it sends alerts.
+    #[track_caller]
+    pub(crate) fn alertmanagers(&self) -> Vec<Value> {
+        self.api("/api/v1/alertmanagers")["activeAlertmanagers"].as_array().expect("an array").clone()
     }
 
     #[track_caller]

@@ -21,6 +21,11 @@ pub(crate) fn test_rules(file: &Path) -> Judgement {
     promtool(&["test", "rules"], file)
 }
 
+/// `promtool check config FILE`, with the rule files that it names.
+pub(crate) fn check_config(file: &Path) -> Judgement {
+    promtool(&["check", "config"], file)
+}
+
 fn promtool(arguments: &[&str], file: &Path) -> Judgement {
     judge(Command::new("promtool").args(arguments).arg(file), "prometheus")
 }
@@ -56,6 +61,8 @@ fn promtool_tells_good_from_bad() {
     };
     assert!(check_rules(&rules).passed);
     assert!(!check_rules(&broken).passed);
+    let configured = |rules: &str| check_config(&write("prometheus.yaml", &format!("rule_files: [{rules}]")));
+    assert!(configured("rules.yaml").passed && !configured("broken.yaml").passed);
     let good = test_rules(&write("good.test.yaml", &test(2)));
     assert!(good.passed, "{}", good.output);
     let bad = test_rules(&write("bad.test.yaml", &test(3)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Arguments;
-use crate::cli::{Exit, load};
+use crate::cli::{Exit, load, storage};
 use crate::gate::{Answer, Gates, Question};
 use crate::history::{History, Kept, Prometheus};
 use crate::prometheus::{Client, Error};
@@ -44,9 +44,12 @@ impl Source {
                 let client = arguments.access.client(url).map_err(|error| said(&error))?;
                 Arc::new(Prometheus::new(client, &plan))
             }
-            (None, Some(directory)) => Arc::new(Kept::open(directory, &plan).map_err(|error| said(&error))?),
-            // The arguments see to it that there is a source.
-            (None, None) => return Err(said(&"name a server, a Prometheus or a directory")),
+            (None, directory) => {
+                let usual =
+                    || storage::usual_place().ok_or_else(|| said(&"name a server, a Prometheus or a directory"));
+                let directory = directory.clone().map_or_else(usual, Ok)?;
+                Arc::new(Kept::open(&directory, &plan).map_err(|error| said(&error))?)
+            }
         };
         Ok(Self::Gates(Gates::new(&plan, history)))
     }

@@ -12,7 +12,6 @@ use crate::serve::body::{AnyBody, whole};
 use crate::serve::metrics::Metrics;
 use crate::serve::routes::respond;
 use crate::spec::model::Sli;
-use crate::standing::Full;
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -51,8 +50,7 @@ impl Board {
             ("/status", _) => public::render(&look, frame),
             (_, None) => page::render(&look, frame, Filter::read(query)),
             (_, Some((service, name))) => {
-                let is_meant = |full: &&Full| full.detail.slo.service == service && full.detail.slo.slo == name;
-                let full = look.slos.iter().find(is_meant)?;
+                let full = look.find(service, name)?;
                 slo::render(full, frame, self.timing(service, name, metrics), look.at)
             }
         };
@@ -67,7 +65,7 @@ impl Board {
 
     /// The timings of the probe of an SLO that has one.
     fn timing(&self, service: &str, slo: &str, metrics: &Metrics) -> Option<Timing> {
-        let plans = self.standings().plans();
+        let plans = self.keeper.standings().plans();
         let plan = plans.iter().find(|plan| plan.slo.service.as_str() == service && plan.slo.name.as_str() == slo)?;
         let Sli::Probe { probe, .. } = &plan.slo.sli else { return None };
         let key = ProbeKey { service: plan.slo.service.clone(), probe: probe.clone() };

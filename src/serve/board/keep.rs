@@ -2,7 +2,8 @@
 //!
 //! A month of hundreds of SLOs takes longer to add up than anybody wants to wait for a page. The numbers change only
 //! with every slice of time, so they are added up in the background while somebody looks, and every page is made of the
-//! same look at all of them. It must not be what decides a deployment: the gate asks anew.
+//! same look at all of them, and so is the answer of the gate, so that nobody is told something else than the wall shows.
+//! It must not keep a look that is older than the numbers may be.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,10 +21,7 @@ const LOOKS_IN_A_SLICE: u64 = 10;
 
 /// At least and at most this long between two looks at the SLOs.
 const LEAST: Duration = Duration::from_secs(1);
-const MOST: Duration = Duration::from_secs(30);
-
-/// What a program decides by is never older than this, nor than half a slice.
-const LATE: Duration = Duration::from_secs(10);
+const MOST: Duration = Duration::from_secs(5);
 
 /// Between two looks passes this many times as long as a look took, so that a slow history is not asked all the time.
 const PAUSE: u32 = 9;
@@ -52,6 +50,31 @@ impl Look {
         slos.sort_by(|one, other| SloState::by_attention(&one.detail.slo, &other.detail.slo));
         Self { at, slos }
     }
+
+    /// One of the SLOs.
+    pub(super) fn find(&self, service: &str, slo: &str) -> Option<&Full> {
+        self.slos.iter().find(|full| full.detail.slo.service == service && full.detail.slo.slo == slo)
+    }
+}
+
+/// A look that is kept.
+#[derive(Clone)]
+struct Taken {
+    look: Arc<Look>,
+    /// When it was begun.
+    begun: Instant,
+    /// When the next one is due.
+    interval: StdDuration,
+    /// When an override that it shows ends, in seconds of Unix time.
+    ends: Option<i64>,
+}
+
+impl Taken {
+    /// Whether it is not older than it becomes while the next one is due and being taken, so that what it says is so.
+    fn is_recent(&self) -> bool {
+        let is_over = self.ends.is_some_and(|ends| ends <= jiff::Timestamp::now().as_second());
+        self.begun.elapsed() <= self.interval * 2 && !is_over
+    }
 }
 
 /// Keeps the last look, and takes the next while somebody is interested.
@@ -60,8 +83,10 @@ pub(super) struct Keeper(Arc<Kept>);
 
 struct Kept {
     standings: Standings,
-    last: RwLock<Option<Arc<Look>>>,
+    last: RwLock<Option<Taken>>,
     watch: Mutex<Watch>,
+    /// Looks that were begun before this do not know what people decided last.
+    known_since: Mutex<Instant>,
     /// Says that there is another look.
     looked: Notify,
     /// Says that somebody cannot wait for the next one.
@@ -85,7 +110,9 @@ impl fmt::Debug for Keeper {
 impl Keeper {
     pub(super) fn new(standings: Standings) -> Self {
         let watch = Mutex::new(Watch { running: false, asked: Instant::now() });
-        Self(Arc::new(Kept { standings, last: RwLock::default(), watch, looked: Notify::new(), wanted: Notify::new() }))
+        let known_since = Mutex::new(Instant::now());
+        let (looked, wanted) = (Notify::new(), Notify::new());
+        Self(Arc::new(Kept { standings, last: RwLock::default(), watch, known_since, looked, wanted }))
     }
 
     /// The SLOs that are looked at.
@@ -101,39 +128,48 @@ impl Keeper {
 
     /// The last look; waits for one where nobody asked for a while. Must be called within a runtime.
     pub(super) async fn look(&self) -> Arc<Look> {
-        self.look_not_before(i64::MIN).await
+        loop {
+            self.watch();
+            if let Some(look) = self.look_if_watched().await {
+                return look;
+            }
+        }
     }
 
-    /// A look that is hardly older than this moment, for programs that decide by it.
-    pub(super) async fn look_of_late(&self) -> Arc<Look> {
-        let slice = self.0.standings.shortest_slice().unwrap_or(LATE);
-        let late = Duration::from_millis(slice.as_millis() / 2).min(LATE).count_of(LEAST);
-        let now = jiff::Timestamp::now().as_second();
-        self.look_not_before(now.saturating_sub_unsigned(late)).await
-    }
-
-    /// A look taken at `moment`, in seconds of Unix time, or later.
-    async fn look_not_before(&self, moment: i64) -> Arc<Look> {
+    /// The same while somebody else is looking, whose interest this does not prolong; none if nobody is.
+    pub(super) async fn look_if_watched(&self) -> Option<Arc<Look>> {
         loop {
             let next = self.0.looked.notified();
             tokio::pin!(next);
             // From here on no look is missed.
             next.as_mut().enable();
-            self.watch();
-            if let Some(look) = self.last().filter(|look| look.at >= moment) {
-                return look;
+            if !self.0.watch.lock().unwrap_or_else(PoisonError::into_inner).running {
+                return None;
+            }
+            if let Some(taken) = self.last().filter(|taken| taken.is_recent() && taken.begun >= self.known_since()) {
+                return Some(taken.look);
             }
             self.0.wanted.notify_one();
             next.await;
         }
     }
 
-    fn last(&self) -> Option<Arc<Look>> {
+    fn last(&self) -> Option<Taken> {
         self.0.last.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn keep(&self, look: Option<Look>) {
-        *self.0.last.write().unwrap_or_else(PoisonError::into_inner) = look.map(Arc::new);
+    /// No look that was begun by now counts any more: something was decided that it may not know.
+    pub(super) fn forget(&self) {
+        *self.0.known_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn known_since(&self) -> Instant {
+        *self.0.known_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, taken: Option<Taken>) {
+        *self.0.last.write().unwrap_or_else(PoisonError::into_inner) = taken;
+        self.0.looked.notify_waiters();
     }
 
     /// Notes that somebody asked, and begins to take looks if nobody does.
@@ -149,12 +185,13 @@ impl Keeper {
     /// Takes looks until nobody asked for long; an old look is forgotten then, since it would be taken for a new one.
     async fn look_on(self) {
         while self.is_watched() {
-            let begin = Instant::now();
+            let begun = Instant::now();
             let look = Look::take(&self.0.standings, jiff::Timestamp::now().as_second()).await;
-            self.keep(Some(look));
-            self.0.looked.notify_waiters();
+            let interval = self.pace().to_std().max(begun.elapsed() * PAUSE);
+            let ends = look.slos.iter().filter_map(|full| Some(full.outlook.overridden.as_ref()?.until)).min();
+            self.keep(Some(Taken { look: Arc::new(look), begun, interval, ends }));
             tokio::select! {
-                () = sleep(self.pace().to_std().max(begin.elapsed() * PAUSE)) => {}
+                () = sleep(interval) => {}
                 () = self.0.wanted.notified() => {}
             }
         }

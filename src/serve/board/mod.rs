@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::gate::{Answer, Gates, NoAnswer, Question};
-use crate::standing::Standings;
 use crate::standing::model::Slos;
+use crate::standing::{Full, Standings};
 use keep::Keeper;
 
 /// How many questions about gates are answered at once, each of which may read every history.
@@ -46,9 +46,21 @@ impl Board {
 
     /// Whether deployments may go on at `now`, or could at the moment that is asked about.
     ///
+    /// While somebody looks at the board, the answer is of the look that the board shows; else it is made anew.
+    ///
     /// # Errors
     /// [`NoAnswer`].
     pub(super) async fn gate(&self, question: &Question, now: Timestamp) -> Result<Answer, NoAnswer> {
+        let look = match question.at {
+            None => self.keeper.look_if_watched().await,
+            Some(_) => None,
+        };
+        let seen = look.as_ref().and_then(|look| Some((look, Timestamp::from_second(look.at).ok()?)));
+        if let (Some((look, at)), None) = (seen, &question.change) {
+            return self.gates.answer_of(question, look.slos.iter().map(|full| &full.outlook), at);
+        }
+        // What a change would need is not in the look, but is asked of the same moment.
+        let now = seen.map_or(now, |(_, at)| at);
         // Nobody closes it, and one question too many would be no harm.
         let _permit = self.deciding.acquire().await.ok();
         self.gates.answer(question, now).await
@@ -56,13 +68,26 @@ impl Board {
 
     /// Every SLO as it stood a moment ago.
     pub(super) async fn slos(&self) -> Slos {
-        let look = self.keeper.look_of_late().await;
+        let look = self.keeper.look().await;
         Slos { at: look.at, slos: look.slos.iter().map(|full| full.detail.slo.clone()).collect() }
     }
 
-    /// The SLOs, for whoever has to know how they stand at this very moment.
+    /// The SLOs themselves, for whoever has to know how they stand whether or not somebody looks at the board.
     pub(super) fn standings(&self) -> &Standings {
         self.keeper.standings()
+    }
+
+    /// Says that somebody decided something, which no look so far knows.
+    pub(super) fn decided(&self) {
+        self.keeper.forget();
+    }
+
+    /// One SLO at `now`, in seconds of Unix time, or as the board shows it; none if there is no such SLO.
+    pub(super) async fn slo(&self, service: &str, slo: &str, now: i64) -> Option<Full> {
+        let Some(look) = self.keeper.look_if_watched().await else {
+            return self.keeper.standings().one(service, slo, now).await;
+        };
+        look.find(service, slo).cloned()
     }
 }
 

@@ -4,7 +4,7 @@ use url::Host;
 
 use crate::diag::{Code, Diagnostic};
 
-use super::super::model::{Endpoint, IpFamily};
+use super::super::model::{Endpoint, IpFamily, parse_host};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Fields, Reader, quoted};
 
@@ -32,18 +32,11 @@ pub(super) fn address(reader: &mut Reader, node: &Node, what: &str, example: &st
         reader.report(problem.help(format!("write host and port alone, as in `{example}`")));
         return None;
     }
-    let read = parse(text).ok_or_else(|| Complaint {
+    let read = text.parse().map_err(|_| Complaint {
         message: format!("{} is not a host with its port", quoted(text)),
         help: format!("write both, as in `{example}`; an IPv6 address stands in brackets"),
     });
     reader.accept(node.span, Code::InvalidTarget, read)
-}
-
-fn parse(text: &str) -> Option<Endpoint> {
-    let (host, port) = text.rsplit_once(':')?;
-    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port.parse().ok().filter(|port| is_number && *port > 0)?;
-    Some(Endpoint { host: parse_host(host)?, port })
 }
 
 /// Reads a host without a port.
@@ -55,11 +48,6 @@ pub(super) fn host(reader: &mut Reader, node: &Node) -> Option<Host> {
         help: "write a name or an IP address, as in `gateway.example.com` or `192.0.2.1`".to_owned(),
     });
     reader.accept(node.span, Code::InvalidTarget, read)
-}
-
-fn parse_host(text: &str) -> Option<Host> {
-    // The parser of URLs decodes `%41`, which nobody means in a file.
-    Host::parse(text).ok().filter(|_| !text.contains('%'))
 }
 
 /// Reads `ip` of a probe of `host`, if that could be read.
