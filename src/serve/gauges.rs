@@ -109,7 +109,7 @@ async fn corrected(board: &Board, storage: &Storage, plan: &SloPlan, now: i64) -
     let corrects = |entry: &Entry| {
         entry.is_of(&key) && matches!(entry.kind, EntryKind::Correction | EntryKind::Maintenance) && entry.from <= now
     };
-    if !storage.audit().iter().any(corrects) {
+    if plan.slo.maintenance.is_empty() && !storage.audit().iter().any(corrects) {
         return Some(vec![(BTreeMap::new(), 0.0)]);
     }
     let full = board.standings().one(key.service.as_str(), key.slo.as_str(), now).await?;

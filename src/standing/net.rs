@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::history::Group;
 use crate::history::audit::{Entry, EntryKind};
+use crate::slo::SloPlan;
 use crate::slo::budget::{self, Slice, Tally};
 use crate::slo::correction::{self, Correction};
 use crate::units::Duration;
@@ -22,11 +23,11 @@ impl<'a> Net<'a> {
         Self::Said(Vec::new())
     }
 
-    /// What does not count of a group of an SLO that has these entries.
-    pub(super) fn of(group: &'a Group, entries: &[Entry]) -> Self {
+    /// What does not count of a group of an SLO that has these entries, and the maintenance of its file up to `now`.
+    pub(super) fn of(group: &'a Group, entries: &[Entry], plan: &SloPlan, now: i64) -> Self {
         match &group.corrected {
             Some(recorded) => Self::Recorded(recorded),
-            None => Self::Said(corrections(entries)),
+            None => Self::Said(corrections(entries).chain(maintenance(plan, now)).collect()),
         }
     }
 
@@ -89,7 +90,7 @@ fn recorded(points: &[(i64, f64)], step: Duration, at: i64) -> f64 {
 }
 
 /// The corrections among entries of one SLO, with those that were withdrawn.
-fn corrections(entries: &[Entry]) -> Vec<Correction> {
+fn corrections(entries: &[Entry]) -> impl Iterator<Item = Correction> {
     let is_one = |entry: &&Entry| matches!(entry.kind, EntryKind::Correction | EntryKind::Maintenance);
     let correction = |entry: &Entry| Correction {
         from: entry.from,
@@ -97,5 +98,12 @@ fn corrections(entries: &[Entry]) -> Vec<Correction> {
         said: entry.at,
         withdrawn: entry.withdrawn_at(entries),
     };
-    entries.iter().filter(is_one).map(correction).collect()
+    entries.iter().filter(is_one).map(correction)
+}
+
+/// What comes back every week was always said.
+fn maintenance(plan: &SloPlan, now: i64) -> impl Iterator<Item = Correction> {
+    let after = now.saturating_sub(super::seconds(super::state::needed(plan)));
+    let spans = plan.slo.maintenance.iter().flat_map(move |every_week| every_week.hours.spans(after, now));
+    spans.map(|(from, until)| Correction { from, until, said: i64::MIN, withdrawn: None })
 }

@@ -79,7 +79,7 @@ impl<'a> Looked<'a> {
             let start = group.slices.partition_point(|slice| slice.events.end <= from);
             let slices = group.slices.get(start..).unwrap_or_default();
             let events = slices.iter().map(|slice| slice.events).collect();
-            let net = Net::of(group, entries);
+            let net = Net::of(group, entries, plan, now);
             Counted { labels: &group.labels, slices, events, all: &group.slices, is_cut: group.is_cut, net }
         };
         let nothing = Counted {
