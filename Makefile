@@ -29,13 +29,35 @@ fmt: ## Formats the source
 	$(CARGO) fmt
 
 .PHONY: generate
-generate: ## Refreshes what is generated from examples/ and checked in
+generate: ## Refreshes what is generated and checked in: from examples/, for the compose file, and the references in docs/
 	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
+	$(CARGO) run --quiet --locked -- generate deploy/compose/slos --output deploy/compose/generated \
+	  --only rules,prometheus,alertmanager,grafana --prune --grafana.prometheus-url http://prometheus:9090
+	BURNDOWN_DOCS=1 $(CARGO) test --quiet --locked --test all -- docs::reference:: docs::schema::
 
 .PHONY: pictures
 pictures: peers ## Takes the pictures of the board in docs/ anew
 	BURNDOWN_PICTURES=docs $(CARGO) test --quiet --locked --test all -- board::pictures
+
+# Where another libc can be linked statically, TARGET may name it: x86_64-unknown-linux-gnu.
+TARGET ?= x86_64-unknown-linux-musl
+
+.PHONY: static
+static: ## Builds the static program and runs it with nothing but itself (needs root or sudo)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(TARGET)
+	scripts/check-static target/$(TARGET)/release/burndown
+
+.PHONY: sbom
+sbom: ## Says as a CycloneDX document of what the program is made (needs cargo-cyclonedx)
+	$(CARGO) cyclonedx --format json --target $(TARGET) --override-filename burndown.cdx
+
+.PHONY: deb
+deb: ## Builds the Debian package, has lintian read it, and installs it in a directory (needs cargo-deb and lintian)
+	$(CARGO) build --release --locked
+	scripts/package-files target/release/burndown target/package
+	$(CARGO) deb --no-build --locked
+	scripts/check-deb target/debian/*.deb
 
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)

@@ -245,9 +245,9 @@ pub enum Record {
     PeriodDays,
     /// The error budget of the window in seconds.
     ErrorBudgetSeconds,
-    /// What is left of it in seconds.
+    /// What is left of the error budget of the window, in seconds.
     RemainingSeconds,
-    /// What is left of it as a share.
+    /// What is left of the error budget of the window, as a share of it.
     RemainingRatio,
     /// What was spent of it but does not count, in seconds; only where that is anything.
     CorrectedSeconds,

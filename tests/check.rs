@@ -19,6 +19,8 @@ use burndown::spec::model::{
 use burndown::units::Duration;
 use proptest::prelude::*;
 
+use crate::docs;
+
 /// A good file that the cases below damage.
 const GOOD: &str = "\
 version: burndown/v1
@@ -182,6 +184,7 @@ fn pin_bad(name: &str, text: &[u8]) {
     let output = burndown(&[("slo.yaml", text)], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(1), "{name}: {}", shown(&output));
     pin(name, &shown(&output));
+    docs::refuses_what_the_reader_refuses(name, text);
 }
 
 /// Pins a case for each `(name, from, to)`.
@@ -739,6 +742,7 @@ fn the_model_holds_every_kind_and_option() {
 
 #[test]
 fn rules_gate_and_calendar() {
+    let maintenance = "service: shop\nmaintenance:\n  - {name: patching, days: [sun], from: '02:00', to: '04:00', timezone: UTC, slos: [orders]}";
     let hours = "service: shop\nworking_hours: {days: [mon], from: '09:00', to: '17:00', timezone: Europe/Dublin}";
     pin_damage(
         GOOD,
@@ -751,6 +755,11 @@ fn rules_gate_and_calendar() {
             ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
             ("gate-resume", "service: shop", "service: shop\ngate: {resume: 10m, dry_run: maybe}"),
             ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
+            ("maintenance-upside-down", "service: shop", &maintenance.replace("02:00", "23:00")),
+            ("maintenance-zone", "service: shop", &maintenance.replace(", timezone: UTC", "")),
+            ("maintenance-slo", "service: shop", &maintenance.replace("orders", "order")),
+            ("maintenance-key", "service: shop", &maintenance.replace("days", "day")),
+            ("maintenance-twice", "service: shop", &format!("{maintenance}\n{}", maintenance.lines().last().unwrap())),
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
             ("hours-upside-down", "service: shop", &hours.replace("17:00", "08:00")),
@@ -773,6 +782,7 @@ fn pin_usable(name: &str, text: &str) {
     let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{name}: {}", shown(&output));
     pin(name, &shown(&output));
+    docs::takes_what_the_reader_takes(name, text);
 }
 
 #[test]
@@ -1392,7 +1402,7 @@ fn survives(directory: &Path, bytes: &[u8]) {
     }
 }
 
-fn examples() -> Vec<Vec<u8>> {
+pub(crate) fn examples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let read = |name: &str| fs::read(folder.join(name)).expect("an example");
     vec![
@@ -1401,6 +1411,7 @@ fn examples() -> Vec<Vec<u8>> {
         GOOD.into(),
         COUNTED.into(),
         KINDS.into(),
+        PROTOCOLS.into(),
         capturing().into(),
         expecting().into(),
     ]
@@ -1493,7 +1504,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_mutation_of_a_good_file_panics(which in 0..7_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
+    fn no_mutation_of_a_good_file_panics(which in 0..8_usize, mutations in prop::collection::vec(mutation(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut bytes = examples().swap_remove(which);
         for mutation in &mutations {

@@ -53,6 +53,6 @@ fn collect(directory: &Path, paths: &mut Vec<PathBuf>) {
 
 /// Fails with every complaint on a line of its own.
 #[track_caller]
-fn assert_none(complaints: &[String]) {
+pub(crate) fn assert_none(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }

@@ -2,6 +2,10 @@
 //!
 //! Files of `deploy/` are read as those who use them read them; what they say of the program is asked of the program.
 
+mod compose;
+mod container;
+mod debian;
+mod forge;
 mod manual;
 mod systemd;
 
@@ -23,6 +27,12 @@ fn run<A: AsRef<OsStr>>(program: &str, package: &str, arguments: impl IntoIterat
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Runs a program from Python, as `scripts/peers` installs them, to its end.
+fn run_python<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Finished {
+    let path = root().join("target/python/bin").join(program);
+    run(&path.to_string_lossy(), "tests/python/requirements.txt: run `make peers`", arguments)
 }
 
 /// The text of a file of the repository.

@@ -6,7 +6,7 @@ mod story;
 mod target;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -45,6 +45,9 @@ pub(super) struct Arguments {
     /// Where to show the board; port 0 has one given out.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Be the failing target alone, at this address, for a prober elsewhere.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "listen")]
+    target: Option<SocketAddr>,
     /// End after this time, as in `50s`.
     #[arg(long = "for", value_name = "DURATION")]
     duration: Option<Duration>,
@@ -68,10 +71,26 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(DemoError::Setup);
-    runtime.and_then(|runtime| runtime.block_on(show(fleet, &plan, arguments))).unwrap_or_else(|error| {
+    let ran = runtime.and_then(|runtime| match arguments.target {
+        Some(address) => runtime.block_on(be_the_target(address, arguments.duration)),
+        None => runtime.block_on(show(fleet, &plan, arguments)),
+    });
+    ran.unwrap_or_else(|error| {
         output::messages(&format!("burndown: {error}\n"));
         Exit::Usage
     })
+}
+
+/// Is the target and nothing else.
+async fn be_the_target(address: SocketAddr, duration: Option<Duration>) -> Result<Exit, DemoError> {
+    let mut signals = Signals::new()?;
+    let target = Target::start(address).await.map_err(|error| StartError::Listen { address, error })?;
+    let told = output::results(&story::target(target.address()), Exit::Success);
+    tokio::select! {
+        _ = signals.next() => {}
+        () = time_is_over(duration) => {}
+    }
+    Ok(told)
 }
 
 /// Reads the demo's file as a command reads any file.
@@ -93,7 +112,7 @@ fn aim(fleet: &mut Fleet, target: SocketAddr) {
 /// Starts everything, tells the story, and ends with its summary.
 async fn show(mut fleet: Fleet, plan: &Plan, arguments: &Arguments) -> Result<Exit, DemoError> {
     let mut signals = Signals::new()?;
-    let target = Target::start().await?;
+    let target = Target::start((Ipv4Addr::LOCALHOST, 0).into()).await?;
     aim(&mut fleet, target.address());
     let history = Arc::new(Memory::new(SLICE, RETENTION));
     let gates = Gates::new(plan, Arc::clone(&history) as Arc<dyn History>);

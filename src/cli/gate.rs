@@ -18,7 +18,7 @@ use crate::gate::model::{self, Reason};
 use crate::gate::{Answer, Planned, Question};
 use crate::standing::model::GateAnswer;
 use crate::units::{Duration, Name};
-use source::{Failure, Source};
+pub(super) use source::{Failure, Source};
 
 /// How long passes between the first two looks of one who waits; twice as long between the next.
 const FIRST_PAUSE: StdDuration = StdDuration::from_secs(1);
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         .and_then(|runtime| runtime.block_on(ask(arguments)));
     match answer {
         Ok(answer) => match arguments.output {
-            Output::Human => output::results(&sentences(&answer), exit(&answer)),
+            Output::Human => output::results(&sentences(&answer, &io::stdout()), exit(&answer)),
             Output::Json => written(&answer, exit(&answer)),
         },
         Err(Failure::Said(message)) => {
@@ -121,9 +121,16 @@ fn written(document: &impl serde::Serialize, exit: Exit) -> Exit {
 
 async fn ask(arguments: &Arguments) -> Result<Answer, Failure> {
     let question = question(arguments)?;
-    let source = Source::of(arguments)?;
-    let mut answer = source.ask(&question).await?;
-    let Some(wait) = arguments.wait else { return Ok(answer) };
+    answer(&Source::of(arguments)?, &question, arguments.wait).await
+}
+
+/// The answer to a question, or the last one of those who wait for the gate to open.
+///
+/// # Errors
+/// [`Failure`] if the question makes no sense.
+pub(super) async fn answer(source: &Source, question: &Question, wait: Option<Duration>) -> Result<Answer, Failure> {
+    let mut answer = source.ask(question).await?;
+    let Some(wait) = wait else { return Ok(answer) };
     let deadline = Instant::now() + wait.to_std();
     let (mut pause, mut said) = (FIRST_PAUSE, String::new());
     while answer.decision != GateAnswer::Open && Instant::now() < deadline {
@@ -133,7 +140,7 @@ async fn ask(arguments: &Arguments) -> Result<Answer, Failure> {
         }
         sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        answer = source.ask(&question).await?;
+        answer = source.ask(question).await?;
     }
     Ok(answer)
 }
@@ -150,7 +157,8 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
     })
 }
 
-const fn exit(answer: &Answer) -> Exit {
+/// How a command ends that was to be let through.
+pub(super) const fn exit(answer: &Answer) -> Exit {
     match answer.decision {
         GateAnswer::Open => Exit::Success,
         GateAnswer::Closed => Exit::Failure,
@@ -158,14 +166,14 @@ const fn exit(answer: &Answer) -> Exit {
     }
 }
 
-/// The decision with its reason, and below it every SLO with its own.
-fn sentences(answer: &Answer) -> String {
+/// The decision with its reason, and below it every SLO with its own, for whoever reads `stream`.
+pub(super) fn sentences(answer: &Answer, stream: &impl io::IsTerminal) -> String {
     let word = |decision: GateAnswer| match decision {
         GateAnswer::Open => "open",
         GateAnswer::Closed => "closed",
         GateAnswer::Unknown => "unknown",
     };
-    let colours = output::may_colour(&io::stdout());
+    let colours = output::may_colour(stream);
     let paint = |decision: GateAnswer, text: String| match decision {
         GateAnswer::Closed if colours => format!("\u{1b}[31m{text}\u{1b}[0m"),
         GateAnswer::Unknown if colours => format!("\u{1b}[33m{text}\u{1b}[0m"),

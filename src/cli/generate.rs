@@ -1,5 +1,6 @@
 //! `burndown generate`.
 
+mod alertmanager;
 mod grafana;
 mod prometheus;
 
@@ -19,7 +20,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
     /// Where to write: `rules/SERVICE.fast.yaml`, `rules/SERVICE.slow.yaml`, `tests/SERVICE.*.test.yaml`,
-    /// `prometheus/prometheus.yaml`, `alertmanager/alertmanager.yaml`, `grafana/*.json`, `grafana/provisioning/`.
+    /// `prometheus/prometheus.yaml`, `alertmanager/`, `grafana/*.json`, `grafana/provisioning/`.
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
     /// What to write, instead of everything.
@@ -34,6 +35,8 @@ pub(super) struct Arguments {
     object_labels: Vec<ObjectLabel>,
     #[command(flatten)]
     prometheus: prometheus::PrometheusArguments,
+    #[command(flatten)]
+    alertmanager: alertmanager::AlertmanagerArguments,
     #[command(flatten)]
     grafana: grafana::GrafanaArguments,
     /// Write nothing; fail if a file of the directory differs from what would be written.
@@ -60,6 +63,9 @@ impl Arguments {
     fn kinds(&self) -> Result<Vec<Kind>, &'static str> {
         if self.grafana.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Grafana) {
             return Err("`--grafana.…` needs `--only` to name `grafana`, or no `--only`");
+        }
+        if self.alertmanager.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Alertmanager) {
+            return Err("`--alertmanager.…` needs `--only` to name `alertmanager`, or no `--only`");
         }
         if self.prometheus.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Prometheus) {
             return Err("`--prometheus.…` needs `--only` to name `prometheus`, or no `--only`");
@@ -107,6 +113,7 @@ fn produce(arguments: &Arguments, plan: &Plan, kinds: &[Kind]) -> Result<Exit, S
     let options = Options {
         object_labels: arguments.object_labels.clone(),
         prometheus: arguments.prometheus.options(),
+        alertmanager: arguments.alertmanager.options()?,
         grafana: arguments.grafana.options()?,
     };
     let artifacts = generate(plan, kinds, &options).map_err(|error| error.to_string())?;

@@ -44,7 +44,12 @@ pub(super) fn planned(paths: &[PathBuf]) -> Result<Planned, Exit> {
 
 /// The same for an SLO file that is part of the program.
 pub(super) fn planned_text(name: &str, text: &str) -> Result<Planned, Exit> {
-    usable(plan(spec::load_text(name, text)))
+    usable(of_text(name, text))
+}
+
+/// An SLO file that was made by the program, with everything there is to say about it.
+pub(super) fn of_text(name: &str, text: &str) -> Planned {
+    plan(spec::load_text(name, text))
 }
 
 /// Says what is wrong, and gives back what can be used.

@@ -4,11 +4,14 @@ mod audit;
 mod backfill;
 mod check;
 mod completions;
+mod concourse;
 mod correct;
 mod demo;
 mod gate;
 mod generate;
+mod health;
 mod history;
+mod import;
 mod load;
 mod logging;
 mod man;
@@ -17,6 +20,7 @@ mod output;
 mod overriding;
 mod probe;
 mod prometheus;
+mod schema;
 mod serve;
 mod server;
 mod signals;
@@ -63,14 +67,18 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Generate(generate::Arguments),
+    Import(import::Arguments),
     Backfill(backfill::Arguments),
     Serve(serve::Arguments),
     Probe(probe::Arguments),
     History(history::Arguments),
+    Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
     Override(overriding::Arguments),
     Correct(correct::Arguments),
+    Health(health::Arguments),
+    Concourse(concourse::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -79,17 +87,21 @@ enum Command {
 /// Reads the arguments of the process and runs the command they name.
 #[must_use]
 pub fn main() -> Exit {
-    match Arguments::parse().command {
+    match Arguments::parse_from(concourse::as_called(std::env::args_os())).command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Override(arguments) => overriding::run(&arguments),
         Command::Correct(arguments) => correct::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
+        Command::Concourse(arguments) => concourse::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),

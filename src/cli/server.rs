@@ -58,6 +58,14 @@ impl ServerArguments {
         Client::new(url, &access, self.timeout.to_std())
     }
 
+    /// A client for another server, which asks for no credentials.
+    ///
+    /// # Errors
+    /// [`Error`] if the address is none.
+    pub(super) fn open(&self, url: &Url) -> Result<Client, Error> {
+        Client::new(url, &Access::default(), self.timeout.to_std())
+    }
+
     /// A client for the server behind a socket of this machine.
     ///
     /// # Errors

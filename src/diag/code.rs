@@ -190,4 +190,16 @@ codes! {
     RulesFailing = "rules-failing", Error;
     /// What evaluating the recording rules of an SLO costs the live Prometheus.
     RulesCost = "rules-cost", Note;
+    /// A document that `import` reads in no format that it knows.
+    ImportFormat = "import-format", Error;
+    /// Something in another tool's file that an SLO file cannot say, so that its SLO was not imported.
+    ImportRefused = "import-refused", Error;
+    /// Something in another tool's file that means a little else in the SLO file that came of it.
+    ImportChanged = "import-changed", Warning;
+    /// Something in another tool's file that was left out of the SLO file that came of it.
+    ImportLeftOut = "import-left-out", Warning;
+    /// A name in another tool's file that SLO files do not allow, or that was taken already.
+    ImportRenamed = "import-renamed", Warning;
+    /// How something in another tool's file was understood.
+    ImportNote = "import-note", Note;
 }

@@ -3,7 +3,7 @@
 //! Generators are pure and their output depends on the plan alone: same plan, same bytes. Only [`write`]
 //! touches the disk.
 
-mod alertmanager;
+pub mod alertmanager;
 mod alerts;
 mod events;
 pub mod grafana;
@@ -43,7 +43,7 @@ pub enum Kind {
     Tests,
     /// Scrapes, rule files and alerting for Prometheus, `prometheus/prometheus.yaml`.
     Prometheus,
-    /// Routes and inhibitions for Alertmanager, `alertmanager/alertmanager.yaml`.
+    /// Routes, inhibitions and texts for Alertmanager, `alertmanager/alertmanager.yaml` and `alertmanager/templates/`.
     Alertmanager,
     /// Dashboards for Grafana and the files that make it find them, `grafana/*.json` and `grafana/provisioning/`.
     Grafana,
@@ -79,7 +79,7 @@ impl Kind {
             Self::Rules => &["rules"],
             Self::Tests => &["tests"],
             Self::Prometheus => &["prometheus"],
-            Self::Alertmanager => &["alertmanager"],
+            Self::Alertmanager => &["alertmanager", "alertmanager/templates"],
             Self::Grafana => &["grafana", "grafana/provisioning/dashboards", "grafana/provisioning/datasources"],
             Self::Operator => &["operator"],
         }
@@ -117,6 +117,8 @@ pub struct Options {
     pub object_labels: Vec<ObjectLabel>,
     /// Where the programs are that a Prometheus talks to.
     pub prometheus: prometheus::Options,
+    /// Who is told of alerts, and how.
+    pub alertmanager: alertmanager::Options,
     /// How the dashboards fit into a Grafana.
     pub grafana: grafana::Options,
 }
@@ -131,7 +133,7 @@ pub fn generate(plan: &Plan, kinds: &[Kind], options: &Options) -> Result<Vec<Ar
         artifacts.extend(prometheus::artifact(plan, &options.prometheus)?);
     }
     if kinds.contains(&Kind::Alertmanager) {
-        artifacts.extend(alertmanager::artifact(plan)?);
+        artifacts.extend(alertmanager::artifacts(plan, &options.alertmanager)?);
     }
     if kinds.contains(&Kind::Grafana) {
         artifacts.extend(grafana::artifacts(plan, &options.grafana)?);

@@ -5,6 +5,7 @@
 //! something other than a slice without bad events.
 
 pub mod audit;
+mod audited;
 mod counts;
 mod embedded;
 mod memory;
@@ -23,6 +24,7 @@ use crate::spec::model::Slo;
 use crate::units::{Duration, Name};
 
 use audit::Entries;
+pub use audited::Audited;
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
 pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Kept, Storage, SystemClock};
 pub use memory::Memory;

@@ -30,6 +30,12 @@ pub struct Access {
 pub struct Secret(String);
 
 impl Secret {
+    /// A secret that another program handed over.
+    #[must_use]
+    pub const fn given(text: String) -> Self {
+        Self(text)
+    }
+
     /// The value of an environment variable.
     ///
     /// # Errors
@@ -98,10 +104,21 @@ impl Access {
     /// # Errors
     /// [`Error::Certificates`] if it holds none.
     pub fn trusting(mut self, path: &Path) -> Result<Self, Error> {
-        let refused = |why: String| Error::Certificates { path: path.to_owned(), why };
+        let refused = |why: String| Error::Certificates { place: format!("of {}", path.display()), why };
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| refused(error.to_string()))?;
         self.roots = certificates.collect::<Result<_, _>>().map_err(|error| refused(error.to_string()))?;
         if self.roots.is_empty() { Err(refused("the file holds none".to_owned())) } else { Ok(self) }
+    }
+
+    /// The same of PEM text that another program handed over.
+    ///
+    /// # Errors
+    /// [`Error::Certificates`] if it holds none.
+    pub fn trusting_text(mut self, pem: &str) -> Result<Self, Error> {
+        let refused = |why: String| Error::Certificates { place: "that were given as text".to_owned(), why };
+        let certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
+        self.roots = certificates.collect::<Result<_, _>>().map_err(|error| refused(error.to_string()))?;
+        if self.roots.is_empty() { Err(refused("the text holds none".to_owned())) } else { Ok(self) }
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Result<Self, Error> {

@@ -1,7 +1,5 @@
 //! What can go wrong between a question and its answer.
 
-use std::path::PathBuf;
-
 /// Why there is no answer. No secret is ever part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,10 +23,10 @@ pub enum Error {
     #[error("the header `{0}` cannot be sent: write `NAME=VALUE` in printable ASCII")]
     Header(String),
     /// A file of certificates that cannot be used.
-    #[error("the certificates of {}: {why}", path.display())]
+    #[error("the certificates {place}: {why}")]
     Certificates {
-        /// The file.
-        path: PathBuf,
+        /// Which they are.
+        place: String,
         /// Why not.
         why: String,
     },
@@ -76,6 +74,8 @@ pub enum Error {
         status: u16,
         /// The beginning of its words.
         said: String,
+        /// More of them, for whoever knows their form.
+        body: String,
     },
     /// Something else than a Prometheus answers.
     #[error("{url} is not answered as Prometheus does: {why}")]

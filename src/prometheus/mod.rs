@@ -35,6 +35,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How much of an answer that is none is shown.
 const MAX_SHOWN: usize = 80;
 
+/// How many bytes of it are kept for whoever knows its form.
+const MAX_WORDS: usize = 4 * 1024;
+
 /// A Prometheus, or a server that answers as one.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -226,6 +229,19 @@ impl Client {
     /// # Errors
     /// [`Error`], [`Error::Status`] among them for every status but 200.
     pub async fn document<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+        let body = self.page(path, query).await?;
+        serde_json::from_slice(&body).map_err(|error| self.odd(path, &error))
+    }
+
+    /// A text, from a server that is reached in the same way.
+    ///
+    /// # Errors
+    /// As [`Client::document`].
+    pub async fn text(&self, path: &str) -> Result<String, Error> {
+        Ok(String::from_utf8_lossy(&self.page(path, &[]).await?).into_owned())
+    }
+
+    async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Error> {
         let response = self.http.get(self.asked(path, query)).send().await.map_err(|error| self.failed(path, error))?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
@@ -233,9 +249,11 @@ impl Client {
         }
         let body = self.read(path, response).await?;
         if status == StatusCode::OK {
-            return serde_json::from_slice(&body).map_err(|error| self.odd(path, &error));
+            return Ok(body);
         }
-        Err(Error::Status { url: self.url(path).into(), status: status.as_u16(), said: shown(&body) })
+        let words = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(&body)).into_owned();
+        let (url, status) = (self.url(path).into(), status.as_u16());
+        Err(Error::Status { url, status, said: shown(&body), body: words })
     }
 
     /// Sends a JSON document to a server that is reached in the same way; gives back the status and what it answers.

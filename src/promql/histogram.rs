@@ -9,7 +9,7 @@ use super::{PromqlError, quote};
 const SUFFIXES: [&str; 3] = ["_bucket", "_count", "_sum"];
 
 /// The label that holds the upper bound of a bucket.
-const BOUND: &str = "le";
+pub(super) const BOUND: &str = "le";
 
 /// From this power of ten on, Go's `%g` prints a number as `1e+06`; below its counterpart it prints `1e-05`.
 const EXPONENTS: std::ops::Range<i64> = -4..6;
@@ -36,7 +36,10 @@ impl Histogram {
         if found.matchers.matchers.iter().any(|matcher| matcher.name == BOUND) {
             return Err(PromqlError::HistogramBucket);
         }
-        Ok(Self { name, matchers: found.matchers.matchers.iter().map(ToString::to_string).collect() })
+        let mut matchers: Vec<String> = found.matchers.matchers.iter().map(ToString::to_string).collect();
+        // As a selector prints that was read, so that two texts of one histogram are equal.
+        matchers.sort();
+        Ok(Self { name, matchers })
     }
 
     /// The series of all events of a classic histogram.
@@ -57,6 +60,12 @@ impl Histogram {
     #[must_use]
     pub fn native(&self) -> Selector {
         self.series("", None)
+    }
+
+    /// The base name, without what its series end with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     fn series(&self, suffix: &str, bound: Option<String>) -> Selector {

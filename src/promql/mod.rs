@@ -11,6 +11,7 @@ mod portable;
 mod query;
 mod same;
 mod selector;
+mod shape;
 
 use promql_parser::parser::{self, Expr};
 
@@ -19,6 +20,7 @@ pub use histogram::Histogram;
 pub use query::Query;
 pub use same::same;
 pub use selector::{Selector, quote};
+pub use shape::{Groups, Growth, Shape, groups, shape};
 
 /// The longest expression that is read. The parser calls itself for every level of nesting; the deepest
 /// expression of this length takes about a third of a thread's stack of 2 MiB, without optimisation.

@@ -9,7 +9,7 @@ use super::{PromqlError, Selector, portable};
 use crate::units::Duration;
 
 /// The variable that stands for the range.
-const WINDOW: &str = "$window";
+pub(super) const WINDOW: &str = "$window";
 
 /// A PromQL expression with `$window` where its range stands; valid for every duration put there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::audit::{self, Audit, CorrectionRequest, OverrideRequest, WithdrawalRequest};
 use super::board::Board;
+use super::flagger;
 use super::probes::{Probes, RunsOf};
 use crate::gate::{Answer, NoAnswer, Question};
 use crate::history::audit::Entry;
@@ -119,6 +120,7 @@ pub(super) fn document() -> Value {
     let mut gate = get::<Answer>(&mut schemas, summary, &[]);
     with_query(&mut gate, &mut schemas);
     paths.insert(format!("{ROOT}gate"), gate);
+    paths.insert(flagger::PATH.to_owned(), of_flagger());
     for (part, summary) in PARTS {
         let operation = match part {
             "burndown" => get::<Burndown>(&mut schemas, summary, &names),
@@ -157,6 +159,35 @@ fn get<T: JsonSchema>(schemas: &mut SchemaGenerator, summary: &str, names: &[&st
     }
     let parameters: Vec<Value> = names.iter().map(parameter).collect();
     json!({"get": {"summary": summary, "parameters": parameters, "responses": responses}})
+}
+
+/// The path of Flagger's hooks, which answers by its status and in plain text.
+fn of_flagger() -> Value {
+    let text = json!({"text/plain": {"schema": {"type": "string"}}});
+    let answer = |what: &str| json!({"description": what, "content": text});
+    let key = |(_, what): &(&str, &str)| json!({"type": "string", "description": what});
+    let keys: Map<String, Value> = flagger::METADATA.iter().map(|pair| (pair.0.to_owned(), key(pair))).collect();
+    let hook = json!({
+        "type": "object",
+        "required": ["name", "namespace"],
+        "properties": {
+            "name": {"type": "string", "description": "The canary"},
+            "namespace": {"type": "string", "description": "Its namespace"},
+            "metadata": {"type": "object", "properties": keys, "additionalProperties": false},
+        },
+    });
+    json!({"post": {
+        "summary": "The gate for the confirm hooks of Flagger",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": hook}}},
+        "responses": {
+            "200": answer("The gate is open"),
+            "400": answer("The hook cannot be understood"),
+            "404": answer("No such SLO or change"),
+            "409": answer("The gate is closed, or nobody knows and it holds"),
+            "413": answer("The body is too large"),
+            "503": answer("No history"),
+        },
+    }})
 }
 
 /// The paths of the last runs, which refuse in plain text.

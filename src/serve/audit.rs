@@ -5,20 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration as StdDuration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::board::Board;
+use super::posted;
 use crate::diag;
 use crate::history::audit::{AuditError, Draft, Entry, EntryKind, Who, in_force};
 use crate::history::{SloKey, Storage};
@@ -36,10 +34,6 @@ const LONGEST: Duration = Duration::from_days(7);
 
 /// How far ahead maintenance may be planned.
 const FARTHEST: Duration = Duration::from_days(366);
-
-/// A request is at most this long, in bytes, and may take this long to arrive.
-const MOST_BYTES: usize = 16 * 1024;
-const PATIENCE: StdDuration = StdDuration::from_secs(10);
 
 /// At most so many entries are listed.
 const MOST_LISTED: usize = 1_000;
@@ -161,14 +155,10 @@ pub(super) async fn make(
         let message = "an entry is JSON: send it with `Content-Type: application/json`";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_json", message));
     }
-    let body = match timeout(PATIENCE, Limited::new(body, MOST_BYTES).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => {
-            let message = format!("an entry has at most {MOST_BYTES} bytes");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
-        }
-        Err(_) => return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the entry did not arrive")),
-    };
+    let body = posted::read(body).await.map_err(|status| {
+        let message = "the entry cannot be read: it may have 16 KiB, and must arrive within 10 s";
+        Refusal::new(status, "unreadable", message)
+    })?;
     let now = Timestamp::now();
     let draft = match head.uri.path() {
         OVERRIDES => overriding(board, &read(&body)?, authenticated, now)?,

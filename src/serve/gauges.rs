@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use crate::history::audit::{Entry, EntryKind, in_force};
 use crate::history::{SloKey, Storage};
 use crate::names::{Metric, label};
 use crate::slo::SloPlan;
+use crate::spec::model::Fleet;
 use crate::standing::model::Data;
 use crate::units::Name;
 
@@ -44,21 +45,48 @@ struct Row {
 #[derive(Debug)]
 pub(super) struct AuditGauges {
     location: Option<String>,
-    rows: Mutex<BTreeMap<SloKey, Row>>,
+    shown: Mutex<Shown>,
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    rows: BTreeMap<SloKey, Row>,
+    /// Whether an audit was looked at; before that, and without one, nothing is overridden or corrected.
+    is_of_audit: bool,
 }
 
 impl AuditGauges {
     /// Nothing to show yet.
     pub(super) fn new(location: Option<&Name>) -> Self {
-        Self { location: location.map(ToString::to_string), rows: Mutex::default() }
+        Self { location: location.map(ToString::to_string), shown: Mutex::default() }
+    }
+
+    /// Shows 0 for every SLO of a fleet, unless there is an audit.
+    pub(super) fn serve(&self, fleet: &Fleet) {
+        let nothing = || Row { until: 0, corrected: Some(vec![(BTreeMap::new(), 0.0)]) };
+        let slos = fleet.services.values().flat_map(|service| service.slos.values());
+        let mut shown = self.lock();
+        if !shown.is_of_audit {
+            shown.rows = slos.map(|slo| (SloKey::of(slo), nothing())).collect();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was found in an audit before.
+    fn known(&self) -> BTreeMap<SloKey, Row> {
+        let shown = self.lock();
+        if shown.is_of_audit { shown.rows.clone() } else { BTreeMap::new() }
     }
 
     fn rows(&self) -> BTreeMap<SloKey, Row> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().rows.clone()
     }
 
     fn show(&self, rows: BTreeMap<SloKey, Row>) {
-        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+        *self.lock() = Shown { rows, is_of_audit: true };
     }
 }
 
@@ -77,7 +105,7 @@ pub(super) async fn refresh(app: &App) {
     let gauges = app.metrics.audit();
     let now = Timestamp::now().as_second();
     // First overrides, at once: the sums take longer.
-    let mut rows = overrides(&board, storage, &gauges.rows(), now);
+    let mut rows = overrides(&board, storage, &gauges.known(), now);
     gauges.show(rows.clone());
     for plan in board.standings().plans() {
         let key = SloKey::of(&plan.slo);

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_user_has_the_name_that_the_machine_gives() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nodd\n";
+        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/users/ann:/bin/sh\nodd\n";
         assert_eq!([0, 1000, 1].map(|user| name_of(users, user)), [Some("root"), Some("ann"), None]);
     }
 

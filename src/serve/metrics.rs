@@ -47,6 +47,7 @@ impl Metrics {
         store.reload(fleet, |_| None);
         let (program, storage) = (Arc::new(Program::default()), Arc::default());
         let audit = Arc::new(AuditGauges::new(location));
+        audit.serve(fleet);
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Arc::clone(&store)));
         registry.register_collector(Box::new(Arc::clone(&audit)));
@@ -62,6 +63,7 @@ impl Metrics {
     /// with what `kept` has of it.
     pub fn reload(&self, fleet: &Fleet, kept: impl Fn(&ProbeKey) -> Option<Counts>) {
         self.store.reload(fleet, kept);
+        self.audit.serve(fleet);
     }
 
     /// What the audit means for each SLO.

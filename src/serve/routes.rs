@@ -1,6 +1,7 @@
 //! Which path answers what. Every answer is made from what is kept here or written while it is sent; none takes
 //! a target.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +12,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body, Incoming};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -22,7 +23,9 @@ use super::board::Board;
 use super::body::{AnyBody, streamed, whole};
 use super::daemon::ReloadRequest;
 use super::exposition::Format;
+use super::flagger;
 use super::metrics::Metrics;
+use super::posted;
 use super::probes::{self, Filter, Found};
 use super::runs::Runs;
 use super::web::{Answer, WebConfig};
@@ -200,6 +203,12 @@ async fn admitted(app: &App, caller: Result<Who, &'static str>, request: Request
         };
         return respond(status, JSON, whole(text));
     }
+    if request.uri().path() == flagger::PATH {
+        return match *request.method() {
+            Method::POST => hook(app, request.into_body()).await,
+            _ => not_allowed("POST"),
+        };
+    }
     let request = &request;
     if !request.body().is_end_stream() {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "This server takes no request bodies.\n");
@@ -237,6 +246,19 @@ async fn admitted(app: &App, caller: Result<Who, &'static str>, request: Request
         "/-/ready" => plain(StatusCode::SERVICE_UNAVAILABLE, "burndown is not running probes.\n"),
         _ => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
     }
+}
+
+/// The answer to a hook of Flagger.
+async fn hook<B>(app: &App, body: B) -> Response<AnyBody>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (status, text) = match posted::read(body).await {
+        Ok(body) => flagger::answer(app.files().0.as_ref(), &body).await,
+        Err(status) => (status, "The body of this request cannot be read: it may have 16 KiB.\n".to_owned()),
+    };
+    respond(status, TEXT, whole(text))
 }
 
 fn metrics(app: &App, headers: &HeaderMap) -> Response<AnyBody> {

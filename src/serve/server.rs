@@ -1,7 +1,7 @@
 //! The HTTP server: accepts connections within bounds, hands requests to [`routes`], and stops gracefully.
 //!
 //! Bounds: 256 connections at once, a TLS handshake within 10 s, 16 KiB of request head within 20 s (which also
-//! ends an idle connection), request bodies only for entries of the audit, answers that the client takes within reason, and 5 minutes for a
+//! ends an idle connection), small request bodies where there are any, answers that the client takes within reason, and 5 minutes for a
 //! connection, whatever it is used for.
 
 use std::convert::Infallible;

@@ -2,15 +2,21 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`keys`] | the keys of the file, once, for the reader, the schema and the reference |
+//! | [`schema`] | the keys as JSON Schema |
 //! | `source` | paths and directories → texts, within bounds |
 //! | `raw` | text → a tree that keeps every word and its place |
 //! | `read` | the tree seen with a type in mind |
 //! | `validate` | the tree → [`model`], collecting every error |
+//! | [`import`] | other tools' files → trees of ours, validated like any other, and their text |
 //! | [`model`] | what the files mean, with no string left that still has to be read |
 
+pub mod import;
+pub mod keys;
 pub mod model;
 mod raw;
 mod read;
+pub mod schema;
 mod source;
 mod validate;
 

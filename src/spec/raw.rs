@@ -61,7 +61,19 @@ pub(super) struct Entry {
 
 /// Reads the one document of a file; nothing if it holds none that can be read.
 pub(super) fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Node> {
+    read(Builder::new(source, text, problems))?.finish()
+}
+
+/// Reads every document of a file that another tool's users wrote; none if the text breaks off.
+pub(super) fn documents(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Node> {
     let mut builder = Builder::new(source, text, problems);
+    builder.has_several = true;
+    read(builder).map(Builder::finish_all).unwrap_or_default()
+}
+
+/// Gives the builder every event of its text; nothing if the text breaks off.
+fn read(mut builder: Builder<'_>) -> Option<Builder<'_>> {
+    let text = builder.text;
     let mut options = granit_parser::options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     options.set_emit_comments(false);
     for event in Parser::new_from_str_with_options(text, options) {
@@ -78,7 +90,7 @@ pub(super) fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>
             return None;
         }
     }
-    builder.finish()
+    Some(builder)
 }
 
 /// A list or mapping whose end has not come yet.
@@ -113,6 +125,10 @@ struct Builder<'a> {
     anchors: HashMap<usize, (Node, usize)>,
     root: Option<Node>,
     documents: usize,
+    /// Whether a file may hold more than one document.
+    has_several: bool,
+    /// Documents that have ended, where it may.
+    ended: Vec<Node>,
     weight: usize,
 }
 
@@ -121,7 +137,8 @@ type Step = Result<(), Box<Diagnostic>>;
 impl<'a> Builder<'a> {
     fn new(source: SourceId, text: &'a str, problems: &'a mut Vec<Diagnostic>) -> Self {
         let (open, anchors) = (Vec::new(), HashMap::new());
-        Self { source, text, problems, open, anchors, root: None, documents: 0, weight: 0 }
+        let (root, documents, has_several, ended) = (None, 0, false, Vec::new());
+        Self { source, text, problems, open, anchors, root, documents, has_several, ended, weight: 0 }
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -166,7 +183,8 @@ impl<'a> Builder<'a> {
 
     fn document(&mut self, span: Span) -> Step {
         self.documents += 1;
-        if self.documents == 1 {
+        self.ended.extend(self.root.take_if(|_| self.has_several));
+        if self.documents == 1 || self.has_several {
             return Ok(());
         }
         Err(Box::new(
@@ -285,6 +303,15 @@ impl<'a> Builder<'a> {
             return None;
         }
         self.root
+    }
+}
+
+impl Builder<'_> {
+    /// Every document that says something.
+    fn finish_all(mut self) -> Vec<Node> {
+        self.ended.extend(self.root);
+        self.ended.retain(|root| !matches!(root.value, Value::Null));
+        self.ended
     }
 }
 

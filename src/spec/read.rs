@@ -11,6 +11,7 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::promql::PromqlError;
 use crate::units;
 
+use super::keys::Mapping;
 use super::raw::{Entry, Node, Value};
 
 /// The longest text that is quoted whole in an error.
@@ -100,14 +101,14 @@ impl Reader {
         &mut self,
         node: &'a Node,
         what: &'static str,
-        known: &[&'static str],
+        known: &'static Mapping,
     ) -> Option<Fields<'a>> {
         let entries = self.entries(node, what)?;
         let (mut has_unknown, mut meant) = (false, Vec::new());
         for entry in entries {
-            if !known.contains(&entry.key.as_str()) {
+            if !known.has(&entry.key) {
                 has_unknown = true;
-                meant.extend(self.unknown_key(entry, what, known));
+                meant.extend(self.unknown_key(entry, what, &known.names()));
             } else if matches!(entry.value.value, Value::Null) {
                 let message = format!("`{}` has no value", entry.key);
                 let help = "write a value, or leave the key out";
@@ -116,6 +117,23 @@ impl Reader {
         }
         let head = entries.first().map_or(node.span, |entry| entry.key_span);
         Some(Fields { what, head, entries, has_unknown, meant })
+    }
+
+    /// Opens a mapping of another tool's file whose keys are `known`, and says which others are left out.
+    pub(super) fn foreign<'a>(
+        &mut self,
+        node: &'a Node,
+        what: &'static str,
+        known: &[&'static str],
+    ) -> Option<Fields<'a>> {
+        let entries = self.entries(node, what)?;
+        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let message = format!("the key {} of {what} is left out", quoted(&entry.key));
+            let problem = Diagnostic::new(Code::ImportLeftOut, message).at(entry.key_span, "not known");
+            self.report(problem.help(format!("known keys: {}", listed(known))));
+        }
+        let head = entries.first().map_or(node.span, |entry| entry.key_span);
+        Some(Fields { what, head, entries, has_unknown: false, meant: Vec::new() })
     }
 
     /// Opens a mapping whose keys are the file's own.

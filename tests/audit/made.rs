@@ -286,7 +286,7 @@ fn only_who_is_known_makes_entries_and_only_by_its_own_will() {
     let (status, said) = post(BASIC, &entry());
     assert!(status == "415" && said.contains("application/json"), "{status} {said}");
     let (status, said) = post(&format!("{BASIC}{JSON}"), &format!("{{\"slo\": \"{}\"}}", "x".repeat(20_000)));
-    assert!(status == "413" && said.contains("16384 bytes"), "{status} {said}");
+    assert!(status == "413" && said.contains("16 KiB"), "{status} {said}");
     let (status, said) = post(&format!("{BASIC}{JSON}"), r#"{"slo": "front", "forever": true}"#);
     assert!(status == "400" && said.contains("forever"), "{status} {said}");
     assert_eq!(service.ask(address, "PUT /api/v1/overrides", &format!("{BASIC}{JSON}"), "").0, "405");

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::support::clock::TestClock;
 
 /// 36 minutes of budget; a closed gate opens at 10.
-const FILE: &str = "version: burndown/v1
+pub(super) const FILE: &str = "version: burndown/v1
 service: shop
 window: 6h
 gate: {resume_at: 10m}
@@ -29,21 +29,26 @@ slos:
 ";
 
 /// A whole number of minutes of Unix time.
-const START: i64 = 1_699_999_980;
-const MINUTE: i64 = 60;
+pub(super) const START: i64 = 1_699_999_980;
+pub(super) const MINUTE: i64 = 60;
 
-struct World {
+pub(super) struct World {
     _directory: TempDir,
     clock: Arc<TestClock>,
     storage: Arc<Storage>,
     plan: Plan,
-    now: i64,
+    pub(super) now: i64,
 }
 
 impl World {
     fn new() -> Self {
+        Self::of(FILE)
+    }
+
+    /// A world with another file.
+    pub(super) fn of(file: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let loaded = spec::load_text("shop.yaml", FILE);
+        let loaded = spec::load_text("shop.yaml", file);
         assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         let clock = Arc::new(TestClock::at(START));
         let path: &Path = directory.path();
@@ -53,7 +58,7 @@ impl World {
     }
 
     /// Runs every 30 seconds for so many minutes.
-    fn run(&mut self, minutes: i64, is_bad: bool) {
+    pub(super) fn run(&mut self, minutes: i64, is_bad: bool) {
         let front = ProbeKey { service: "shop".parse().unwrap(), probe: "front".parse().unwrap() };
         for _ in 0..2 * minutes {
             self.clock.move_to(self.now);
@@ -82,9 +87,15 @@ impl World {
         self.storage.enter(&draft).expect("it is kept").id
     }
 
-    async fn at(&self, now: i64) -> SloState {
+    pub(super) async fn at(&self, now: i64) -> SloState {
         let standings = Standings::new(&self.plan, Arc::clone(&self.storage) as _);
         standings.list(now).await.slos.remove(0)
+    }
+
+    /// The SLO `front`, whatever others there are.
+    pub(super) async fn of_front(&self, now: i64) -> SloState {
+        let standings = Standings::new(&self.plan, Arc::clone(&self.storage) as _);
+        standings.one("shop", "front", now).await.unwrap().detail.slo
     }
 
     async fn gate(&self, at: i64) -> Answer {
@@ -95,7 +106,7 @@ impl World {
 }
 
 /// Total, remaining, corrected and net in seconds.
-fn numbers(state: &SloState) -> [f64; 4] {
+pub(super) fn numbers(state: &SloState) -> [f64; 4] {
     let budget = &state.budget;
     [budget.total_seconds, budget.remaining_seconds, budget.corrected_seconds, budget.net_remaining_seconds]
 }

@@ -1,22 +1,14 @@
 //! Verdicts of ICMP echoes to the loopback interface, by each socket that a system may give, and by none.
 //!
-//! Which one it gives depends on the machine, so every test runs its other half, in which it finds itself again by an
-//! environment variable, in a network namespace of its own that gives exactly one.
-
-use std::process::{Command, Output, Stdio};
+//! Which one it gives depends on the machine, so every test runs in a network namespace of its own that gives exactly one.
 
 use rustls::RootCertStore;
 
 use super::{complaint, run_kind, words};
-
-/// Set in the process that runs within a namespace.
-const INSIDE: &str = "BURNDOWN_TEST_ICMP_INSIDE";
+use crate::support::namespace;
 
 /// What a prober that may open no socket says.
 const REFUSAL: &str = "widen net.ipv4.ping_group_range to its group, or give it CAP_NET_RAW";
-
-/// How a namespace can be made: by anybody where the system lets everybody, else by root.
-const WAYS: [&[&str]; 2] = [&["--user", "--map-root-user", "--net"], &["--net"]];
 
 /// The socket that a namespace gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,36 +42,11 @@ impl Given {
 /// Runs the test `name` of this file in a network namespace that gives this socket, after `prepare`.
 fn inside(name: &str, given: Given, prepare: &str) {
     let prepare = format!("ip link set lo up && ip route add default dev lo && {} && {prepare}", given.prepare());
-    let in_namespace = |way: &[&str], script: &str| -> Output {
-        let mut command = Command::new("unshare");
-        command.args(way).args(["sh", "-c", script]).arg(std::env::current_exe().expect("a program"));
-        command.env(INSIDE, name).stdin(Stdio::null()).output().expect("unshare runs; it is in the package util-linux")
-    };
-    let said = |output: &Output| {
-        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
-    };
-    let mut refused = String::new();
-    let way = WAYS.into_iter().find(|way| {
-        let output = in_namespace(way, &prepare);
-        refused += &said(&output);
-        output.status.success()
-    });
-    let Some(way) = way else {
-        panic!(
-            "no network namespace can be made here, so nothing can be said of ICMP:\n{refused}\
-             let users make namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, \
-             kernel.apparmor_restrict_unprivileged_userns), or run the tests as root, in a container with \
-             CAP_SYS_ADMIN and a writable /proc/sys; `ip` is in the package iproute2"
-        );
-    };
-    let script = format!("{prepare} && exec {} \"$0\" --exact serve::icmp::{name} --nocapture", given.runner());
-    let output = in_namespace(way, &script);
-    let shown = said(&output);
-    assert!(output.status.success() && shown.contains("1 passed"), "{given:?}\n{shown}");
+    namespace::run_inside(&format!("serve::icmp::{name}"), &["--net"], &prepare, given.runner());
 }
 
 fn is_inside(name: &str) -> bool {
-    std::env::var(INSIDE).is_ok_and(|inside| inside == name)
+    namespace::is_inside(&format!("serve::icmp::{name}"))
 }
 
 /// The word of an echo's verdict and its detail.

@@ -80,8 +80,8 @@ fn the_answers_are_what_the_document_says() {
     let (_, document) = get(address, "/api/v1/openapi.json");
     assert_eq!(document["openapi"], "3.1.0");
     let templates: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(templates.len(), 8, "{templates:?}");
-    for template in templates {
+    assert_eq!(templates.len(), 9, "{templates:?}");
+    for template in templates.into_iter().filter(|template| document["paths"][template]["get"].is_object()) {
         let path = template.replace("{service}", "shop").replace("{slo}", "requests").replace("{probe}", "home");
         let (status, answer) = get(address, &path);
         assert_eq!(status, 200, "{path}: {answer}");

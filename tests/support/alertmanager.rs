@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,12 +30,22 @@ impl Alertmanager {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("alertmanager.yml");
         fs::write(&file, configuration).expect("the configuration");
+        Self::run(directory, &file)
+    }
+
+    /// Starts it with a configuration file where it stands, among the templates that it names.
+    pub(crate) fn of_file(file: &Path) -> Self {
+        Self::run(tempfile::tempdir().expect("a temporary directory"), file)
+    }
+
+    fn run(directory: TempDir, file: &Path) -> Self {
         let address = port::free();
         let mut command = Command::new("prometheus-alertmanager");
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--web.external-url=http://{address}"))
             .arg("--cluster.listen-address=");
         let process = Process::start(&mut command, "the Debian package prometheus-alertmanager");
         let mut alertmanager = Self { address, process, _directory: directory };

@@ -18,8 +18,13 @@ pub(super) fn beginning(plan: &Plan, board: &[SocketAddr], target: SocketAddr) -
     for address in board {
         text.push_str(&format!("  board    http://{address}/\n  metrics  http://{address}/metrics\n"));
     }
-    text.push_str(&format!("  shop     http://{target}/\nCtrl-C ends it.\n\n"));
+    text.push_str(&format!("{}Ctrl-C ends it.\n\n", self::target(target)));
     text
+}
+
+/// The line that says where the target is.
+pub(super) fn target(target: SocketAddr) -> String {
+    format!("  shop     http://{target}/\n")
 }
 
 /// The lines at the end.

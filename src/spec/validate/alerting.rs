@@ -9,6 +9,7 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::names::{Alert, label};
 use crate::units::{AlertName, Duration, LabelName};
 
+use super::super::keys;
 use super::super::model::{
     AlertMeta, AlertOptions, AlertRule, Alerting, BurnSpeed, RuleTiming, ServiceAlerting, Severity, WindowPair,
 };
@@ -83,8 +84,7 @@ struct RuleDraft {
 
 /// Reads how alerts behave.
 pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>, scope: Scope) -> Draft {
-    let keys = ["min_failures", "windows", "page", "ticket", "runbook", "alerts"];
-    let Some(fields) = reader.fields(node, "`alerting`", &keys) else {
+    let Some(fields) = reader.fields(node, "`alerting`", &keys::ALERTING) else {
         return Draft::default();
     };
     Draft {
@@ -187,7 +187,7 @@ fn min_failures(reader: &mut Reader, node: &Node) -> Option<u64> {
 
 /// What a file may say of all alerts of one severity.
 fn of_severity(reader: &mut Reader, node: &Node, what: &'static str) -> Option<OptionsDraft> {
-    let fields = reader.fields(node, what, &["labels", "annotations", "disable", "for", "keep_firing_for"])?;
+    let fields = reader.fields(node, what, &keys::OPTIONS)?;
     Some(options(reader, &fields, labels::of_severity))
 }
 
@@ -207,7 +207,7 @@ fn options(
 
 /// What a file says of single alerts.
 fn alerts(reader: &mut Reader, node: &Node, scope: Scope) -> Option<BTreeMap<Alert, RuleDraft>> {
-    let fields = reader.fields(node, "`alerts`", &ALERTS.map(|(word, _)| word))?;
+    let fields = reader.fields(node, "`alerts`", &keys::ALERTS)?;
     let mut found = BTreeMap::new();
     for (word, alert) in ALERTS {
         let (Some(node), Some(span)) = (fields.get(word), fields.key_span(word)) else { continue };
@@ -240,12 +240,9 @@ fn report_taken(reader: &mut Reader, rules: &BTreeMap<Alert, RuleDraft>) {
 }
 
 fn alert_rule(reader: &mut Reader, node: &Node, alert: Alert, span: Span) -> Option<RuleDraft> {
-    let mut keys = vec!["name", "labels", "annotations", "disable", "for", "keep_firing_for"];
     // Whom a burn-rate alert calls is said by its window pair.
-    if alert != Alert::ErrorBudgetBurn {
-        keys.push("severity");
-    }
-    let fields = reader.fields(node, "the alert", &keys)?;
+    let keys = if alert == Alert::ErrorBudgetBurn { &keys::BURN_ALERT } else { &keys::ALERT };
+    let fields = reader.fields(node, "the alert", keys)?;
     Some(RuleDraft {
         name: fields.get("name").and_then(|node| reader.word(node, "the name of an alert", Code::InvalidName)),
         severity: fields.get("severity").and_then(|node| reader.choice(node, "`severity`", &SEVERITIES)),
@@ -267,7 +264,7 @@ fn runbook(reader: &mut Reader, node: &Node) -> Option<url::Url> {
 }
 
 fn pair(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) -> Option<WindowPair> {
-    let fields = reader.fields(node, "a window pair", &["severity", "long", "short", "factor", "budget"])?;
+    let fields = reader.fields(node, "a window pair", &keys::PAIR)?;
     let severity =
         reader.require(&fields, "severity").and_then(|node| reader.choice(node, "the severity of a pair", &SEVERITIES));
     let long = window(reader, &fields, "long", rules);

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::Duration;
 
+use super::super::keys;
 use super::super::model::{Budgeting, RuleTiming, Sli};
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Reader, quoted};
@@ -26,9 +27,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node, rules: Option<RuleTiming>) 
         );
         return None;
     }
-    let fields = reader.fields(node, "`budgeting`", &["timeslices"])?;
+    let fields = reader.fields(node, "`budgeting`", &keys::BUDGETING)?;
     let timeslices = reader.require(&fields, "timeslices")?;
-    let fields = reader.fields(timeslices, "`timeslices`", &["slice", "target"])?;
+    let fields = reader.fields(timeslices, "`timeslices`", &keys::TIMESLICES)?;
     let slice = reader.require(&fields, "slice").and_then(|node| slice(reader, node, rules));
     let target = reader.require(&fields, "target").and_then(|node| target(reader, node));
     Some((Budgeting::Timeslices { slice: slice?, target: target? }, node.span))

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::diag::{Code, Diagnostic};
 
+use super::super::keys;
 use super::super::model::{Change, WorkingHours};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Reader, quoted};
@@ -22,7 +23,7 @@ const DAYS: [(&str, Weekday); 7] = [
 
 /// Reads what a planned change costs.
 pub(super) fn change(reader: &mut Reader, node: &Node) -> Option<Change> {
-    let fields = reader.fields(node, "a change", &["name", "downtime", "duration"])?;
+    let fields = reader.fields(node, "a change", &keys::CHANGE)?;
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of a change"));
     let downtime = reader.require(&fields, "downtime").and_then(|node| reader.duration(node, "`downtime`"));
@@ -40,7 +41,7 @@ pub(super) fn change(reader: &mut Reader, node: &Node) -> Option<Change> {
 
 /// Reads when people are at work.
 pub(super) fn working_hours(reader: &mut Reader, node: &Node) -> Option<WorkingHours> {
-    let fields = reader.fields(node, "`working_hours`", &["days", "from", "to", "timezone", "holidays"])?;
+    let fields = reader.fields(node, "`working_hours`", &keys::WORKING_HOURS)?;
     let days = reader.require(&fields, "days").and_then(|node| days(reader, node));
     let from = reader.require(&fields, "from").and_then(|node| time(reader, node));
     let to = reader.require(&fields, "to").and_then(|node| time(reader, node));

@@ -3,6 +3,7 @@
 use crate::diag::{Code, Diagnostic};
 use crate::units::Duration;
 
+use super::super::keys;
 use super::super::model::{TlsProbe, TlsSettings};
 use super::super::raw::{Node, Value};
 use super::super::read::Reader;
@@ -10,7 +11,7 @@ use super::{expect, target, tls};
 
 /// Reads a handshake that must end within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<TlsProbe> {
-    let fields = reader.fields(node, "`tls`", &["address", "ip", "settings", "expect"])?;
+    let fields = reader.fields(node, "`tls`", &keys::CHAIN)?;
     let address = target::endpoint(reader, &fields, "address", "app.example.com:443");
     let ip = target::family(reader, &fields, address.as_ref().map(|address| &address.host));
     let settings = fields.get("settings").map_or(Some(TlsSettings::default()), |node| tls::read(reader, node));
@@ -47,7 +48,7 @@ impl Expected {
 }
 
 fn expected(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Expected> {
-    let fields = reader.fields(node, "`expect`", &["valid_for", "names", "within"])?;
+    let fields = reader.fields(node, "`expect`", &keys::CHAIN_EXPECT)?;
     let valid_for =
         fields.get("valid_for").map_or(Some(None), |node| reader.positive_duration(node, "`valid_for`").map(Some));
     let names = fields.get("names").map_or(Some(Vec::new()), |node| {

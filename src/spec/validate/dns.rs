@@ -5,6 +5,7 @@ use simple_dns::{Name, TYPE};
 use crate::diag::{Code, Diagnostic};
 use crate::units::{Duration, Pattern};
 
+use super::super::keys;
 use super::super::model::{DnsExpect, DnsProbe, DnsTransport, Rcode, TlsSettings};
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
@@ -44,8 +45,7 @@ const MAX_RECORDS: usize = 5957;
 
 /// Reads a query that must be answered within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<DnsProbe> {
-    let keys = ["server", "ip", "transport", "tls", "name", "type", "recursion", "expect"];
-    let fields = reader.fields(node, "`dns`", &keys)?;
+    let fields = reader.fields(node, "`dns`", &keys::DNS)?;
     let server = target::endpoint(reader, &fields, "server", "192.0.2.53:53");
     let ip = target::family(reader, &fields, server.as_ref().map(|server| &server.host));
     let transport = transport(reader, &fields);
@@ -117,7 +117,7 @@ fn usual() -> DnsExpect {
 }
 
 fn expected(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<DnsExpect> {
-    let fields = reader.fields(node, "`expect`", &["rcode", "answer", "authoritative", "within"])?;
+    let fields = reader.fields(node, "`expect`", &keys::DNS_EXPECT)?;
     let rcodes = fields.get("rcode").map_or(Some(vec![Rcode::NoError]), |node| rcodes(reader, node));
     let answer = fields.get("answer").map_or(Some(usual()), |node| answer(reader, node));
     let authoritative =
@@ -142,7 +142,7 @@ fn rcodes(reader: &mut Reader, node: &Node) -> Option<Vec<Rcode>> {
 }
 
 fn answer(reader: &mut Reader, node: &Node) -> Option<DnsExpect> {
-    let fields = reader.fields(node, "`answer`", &["at_least", "at_most", "any", "all", "none"])?;
+    let fields = reader.fields(node, "`answer`", &keys::DNS_ANSWER)?;
     let at_least = fields.get("at_least").map_or(Some(None), |node| count(reader, node, "`at_least`").map(Some));
     let at_most = fields.get("at_most").map_or(Some(None), |node| count(reader, node, "`at_most`").map(Some));
     let [any, all, none] =

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, JsonPointer, Pattern};
 
+use super::super::keys::{self, Mapping};
 use super::super::model::{Condition, HttpExpect, TextRules, ValueRules};
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Fields, Reader, listed, quoted};
@@ -16,27 +17,9 @@ use super::sli::COMPARISONS;
 /// How HTTP versions are written.
 const VERSIONS: [(&str, Version); 3] = [("1.0", Version::HTTP_10), ("1.1", Version::HTTP_11), ("2", Version::HTTP_2)];
 
-/// The keys of rules for a text.
-const TEXT_KEYS: [&str; 4] = ["contains", "not_contains", "matches", "not_matches"];
-
-/// The keys of rules for a header or a value of a document.
-const VALUE_KEYS: [&str; 10] = [
-    "present",
-    "equals",
-    "contains",
-    "not_contains",
-    "matches",
-    "not_matches",
-    "below",
-    "at_most",
-    "above",
-    "at_least",
-];
-
 /// Reads `expect:` of a request that `timeout` bounds, if that could be read.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpExpect> {
-    let keys = ["status", "version", "tls", "headers", "body", "json", "within"];
-    let fields = reader.fields(node, "`expect`", &keys)?;
+    let fields = reader.fields(node, "`expect`", &keys::HTTP_EXPECT)?;
     let default = HttpExpect::default();
     let status = fields.get("status").map_or(Some(default.status), |node| statuses(reader, node));
     let versions = fields.get("version").map_or(Some(Vec::new()), |node| versions(reader, node));
@@ -136,10 +119,10 @@ fn json(reader: &mut Reader, node: &Node) -> Option<BTreeMap<JsonPointer, ValueR
 }
 
 fn body(reader: &mut Reader, node: &Node) -> Option<TextRules> {
-    let fields = reader.fields(node, "`body`", &TEXT_KEYS)?;
+    let fields = reader.fields(node, "`body`", &keys::TEXT_RULES)?;
     let rules = text_rules(reader, &fields)?;
     if rules.is_empty() {
-        report_no_rule(reader, node, &TEXT_KEYS);
+        report_no_rule(reader, node, &keys::TEXT_RULES);
         return None;
     }
     Some(rules)
@@ -170,7 +153,7 @@ fn texts(reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Option<Vec<Stri
 
 /// Rules for a header, or for a value of a document.
 fn value_rules(reader: &mut Reader, node: &Node, what: &'static str) -> Option<ValueRules> {
-    let fields = reader.fields(node, what, &VALUE_KEYS)?;
+    let fields = reader.fields(node, what, &keys::VALUE_RULES)?;
     let present = fields.get("present").map_or(Some(None), |node| reader.flag(node, "`present`").map(Some));
     let equals =
         fields.get("equals").map_or(Some(None), |node| reader.text(node, "`equals`").map(|text| Some(text.to_owned())));
@@ -183,7 +166,7 @@ fn value_rules(reader: &mut Reader, node: &Node, what: &'static str) -> Option<V
     let compares = compares.map(|all| all.into_iter().flatten().collect());
     let rules = ValueRules { present: present?, equals: equals?, text: text?, compares: compares? };
     if rules == ValueRules::default() {
-        report_no_rule(reader, node, &VALUE_KEYS);
+        report_no_rule(reader, node, &keys::VALUE_RULES);
         return None;
     }
     let absent = ValueRules { present: Some(false), ..ValueRules::default() };
@@ -205,11 +188,11 @@ fn bound(reader: &mut Reader, node: &Node, word: &str) -> Option<Decimal> {
     reader.accept(node.span, Code::InvalidNumber, bound)
 }
 
-fn report_no_rule(reader: &mut Reader, node: &Node, keys: &[&str]) {
+fn report_no_rule(reader: &mut Reader, node: &Node, keys: &Mapping) {
     // A key without a value, or an unknown one, has been reported already.
     if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
         let problem = Diagnostic::new(Code::InvalidExpectation, "nothing is expected here");
-        reader.report(problem.at(node.span, "no rule").help(format!("write one or more of {}", listed(keys))));
+        reader.report(problem.at(node.span, "no rule").help(format!("write one or more of {}", listed(&keys.names()))));
     }
 }
 
@@ -231,7 +214,7 @@ pub(super) fn only_within(
     timeout: Option<Duration>,
 ) -> Option<Option<Duration>> {
     let Some(node) = fields.get("expect") else { return Some(None) };
-    let fields = reader.fields(node, "`expect`", &["within"])?;
+    let fields = reader.fields(node, "`expect`", &keys::ONLY_WITHIN)?;
     fields.get("within").map_or(Some(None), |node| within(reader, node, timeout).map(Some))
 }
 

@@ -6,12 +6,10 @@ use rust_decimal::Decimal;
 use crate::diag::{Code, Span};
 use crate::units::Duration;
 
+use super::super::keys;
 use super::super::model::{BudgetAmount, Gate, OnUnknown, Resume};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Reader, quoted};
-
-/// What a gate may say.
-const KEYS: [&str; 5] = ["close_at", "resume_at", "resume", "on_unknown", "dry_run"];
 
 /// What one place of a file says about the gate.
 #[derive(Clone, Copy, Default)]
@@ -25,7 +23,7 @@ pub(super) struct Draft {
 
 /// Reads a gate.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Draft {
-    let Some(fields) = reader.fields(node, "`gate`", &KEYS) else {
+    let Some(fields) = reader.fields(node, "`gate`", &keys::GATE) else {
         return Draft::default();
     };
     let words = [("hold", OnUnknown::Hold), ("allow", OnUnknown::Allow)];

@@ -5,6 +5,7 @@ use http::HeaderName;
 use crate::diag::{Code, Diagnostic};
 use crate::units::Duration;
 
+use super::super::keys;
 use super::super::model::{GrpcProbe, HeaderText};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Reader};
@@ -18,7 +19,7 @@ const OWN_HEADERS: [&str; 4] = ["content-type", "te", "host", "user-agent"];
 
 /// Reads a health check that must be answered within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<GrpcProbe> {
-    let fields = reader.fields(node, "`grpc`", &["address", "ip", "tls", "service", "metadata", "expect"])?;
+    let fields = reader.fields(node, "`grpc`", &keys::GRPC)?;
     let address = target::endpoint(reader, &fields, "address", "api.example.com:443");
     let ip = target::family(reader, &fields, address.as_ref().map(|address| &address.host));
     let tls = tls::optional(reader, &fields, "tls");

@@ -12,6 +12,7 @@ use url::Url;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{ByteSize, Duration};
 
+use super::super::keys;
 use super::super::model::{Compression, HeaderText, HttpExpect, HttpProbe, HttpVersion, RequestBody, TlsSettings};
 use super::super::raw::{Entry, Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
@@ -44,28 +45,9 @@ const COMPRESSIONS: [(&str, Compression); 3] =
 /// The most redirects that are followed; browsers stop at 20.
 const MAX_REDIRECTS: u8 = 20;
 
-const KEYS: [&str; 16] = [
-    "url",
-    "method",
-    "version",
-    "ip",
-    "headers",
-    "basic_auth",
-    "bearer_token",
-    "oauth2",
-    "body",
-    "body_file",
-    "compression",
-    "redirects",
-    "proxy",
-    "tls",
-    "max_body",
-    "expect",
-];
-
 /// Reads a request. `timeout` bounds it, and is nothing if it could not be read.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<HttpProbe> {
-    let fields = reader.fields(node, "`http`", &KEYS)?;
+    let fields = reader.fields(node, "`http`", &keys::HTTP)?;
     let url = reader.require(&fields, "url").and_then(|node| url(reader, node, "`url`"));
     let method = fields.get("method").map_or(Some(&Method::GET), |node| reader.choice(node, "`method`", &METHODS));
     let version =

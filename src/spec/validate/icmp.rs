@@ -3,6 +3,7 @@
 use crate::diag::Code;
 use crate::units::{ByteSize, Duration};
 
+use super::super::keys;
 use super::super::model::IcmpProbe;
 use super::super::raw::Node;
 use super::super::read::{Complaint, Reader, quoted};
@@ -16,7 +17,7 @@ const MAX_PAYLOAD: usize = 65_507;
 
 /// Reads an echo that must come back within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<IcmpProbe> {
-    let fields = reader.fields(node, "`icmp`", &["host", "ip", "payload", "ttl", "expect"])?;
+    let fields = reader.fields(node, "`icmp`", &keys::ICMP)?;
     let host = reader.require(&fields, "host").and_then(|node| target::host(reader, node));
     let ip = target::family(reader, &fields, host.as_ref());
     let payload = fields.get("payload").map_or(Some(PAYLOAD), |node| payload(reader, node));

@@ -8,13 +8,11 @@ use jiff::tz::TimeZone;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::Name;
 
+use super::super::keys;
 use super::super::model::{Fleet, Maintenance, WorkingHours};
 use super::super::raw::Node;
 use super::super::read::{Reader, listed, nearest, quoted};
 use super::calendar;
-
-/// The keys of an entry.
-const KEYS: [&str; 6] = ["name", "days", "from", "to", "timezone", "slos"];
 
 /// How many SLOs an error lists.
 const MAX_LISTED: usize = 20;
@@ -32,7 +30,7 @@ pub(super) struct Draft {
 
 /// Reads an entry.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Draft> {
-    let fields = reader.fields(node, "maintenance", &KEYS)?;
+    let fields = reader.fields(node, "maintenance", &keys::MAINTENANCE)?;
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of a maintenance"));
     let days = reader.require(&fields, "days").and_then(|node| calendar::days(reader, node));
@@ -51,7 +49,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Draft> {
         let span = fields.get("to").map_or(fields.head(), |node| node.span);
         let problem = Diagnostic::new(Code::InvalidMaintenance, "the maintenance ends before it begins");
         reader.report(
-            problem.at(span, "not later than `from`").help("write a `to` later than `from`, and two entries for a night"),
+            problem
+                .at(span, "not later than `from`")
+                .help("write a `to` later than `from`, and two entries for a night"),
         );
         return None;
     }

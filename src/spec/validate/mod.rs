@@ -36,27 +36,10 @@ use crate::units::{Duration, LabelName, Name};
 
 use self::alerting::Scope;
 use self::names::{Catalog, Kind};
+use super::keys;
 use super::model::{Budgeting, Fleet, RuleTiming, Service};
 use super::raw::Node;
 use super::read::{Fields, Reader, quoted};
-
-/// The keys of a file.
-const KEYS: [&str; 14] = [
-    "version",
-    "service",
-    "labels",
-    "window",
-    "probes",
-    "slos",
-    "gate",
-    "rules",
-    "budgeting",
-    "alerting",
-    "changes",
-    "working_hours",
-    "maintenance",
-    "uplink",
-];
 
 /// The version of the format that is read.
 const VERSION: &str = "burndown/v1";
@@ -154,7 +137,7 @@ fn service_alerts(reader: &mut Reader, files: &[File<'_>], fleet: &mut Fleet) {
 
 /// Reads what a file says for all its SLOs.
 fn file<'a>(reader: &mut Reader, tree: &'a Node) -> Option<File<'a>> {
-    let fields = reader.fields(tree, "an SLO file", &KEYS)?;
+    let fields = reader.fields(tree, "an SLO file", &keys::FILE)?;
     version(reader, &fields);
     let service = reader.require(&fields, "service").and_then(|node| reader.name(node, "the name of a service"));
     let labels = fields.get("labels").and_then(|node| labels::plain(reader, node)).unwrap_or_default();

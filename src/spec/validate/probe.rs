@@ -3,14 +3,12 @@
 use crate::diag::{Code, Diagnostic};
 use crate::units::{Duration, Name};
 
+use super::super::keys;
 use super::super::model::{Probe, ProbeKind};
 use super::super::raw::Node;
 use super::super::read::{Fields, Reader};
 use super::names::Catalog;
 use super::{chain, dns, grpc, http, icmp, journey, tcp};
-
-/// The keys of a probe: those of all, and one for each kind.
-const KEYS: [&str; 10] = ["name", "interval", "timeout", "http", "tcp", "tls", "dns", "icmp", "grpc", "journey"];
 
 /// The kinds of probes.
 const KINDS: [&str; 7] = ["http", "tcp", "tls", "dns", "icmp", "grpc", "journey"];
@@ -23,7 +21,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Reads a probe and takes its name, even if the rest is wrong, so that SLIs may refer to it.
 pub(super) fn read(reader: &mut Reader, node: &Node, service: Option<&Name>, catalog: &mut Catalog) -> Option<Probe> {
-    let fields = reader.fields(node, "a probe", &KEYS)?;
+    let fields = reader.fields(node, "a probe", &keys::PROBE)?;
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of a probe"));
     let interval = reader.require(&fields, "interval").and_then(|node| interval(reader, node));

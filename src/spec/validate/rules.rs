@@ -3,6 +3,7 @@
 use crate::diag::{Code, Diagnostic};
 use crate::units::Duration;
 
+use super::super::keys;
 use super::super::model::RuleTiming;
 use super::super::raw::Node;
 use super::super::read::Reader;
@@ -12,7 +13,7 @@ const SLICE: Duration = Duration::from_mins(5);
 
 /// Reads the timing of the rules.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<RuleTiming> {
-    let fields = reader.fields(node, "`rules`", &["interval", "delay", "lookback"])?;
+    let fields = reader.fields(node, "`rules`", &keys::RULES)?;
     let default = RuleTiming::default();
     let interval = fields.get("interval").map_or(Some(default.interval), |node| interval(reader, node));
     let delay = fields.get("delay").map_or(Some(default.delay), |node| reader.duration(node, "`delay`"));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::diag::{Code, Span};
 
+use super::super::keys;
 use super::super::model::SecretSource;
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Reader, quoted};
@@ -37,7 +38,7 @@ pub(super) fn read<'a>(reader: &mut Reader, node: &'a Node, what: &str) -> Optio
     if !matches!(node.value, Value::Map(_)) {
         return reader.text(node, what).map(TextOrSecret::Text);
     }
-    let fields = reader.fields(node, "a secret", &["env", "file"])?;
+    let fields = reader.fields(node, "a secret", &keys::SECRET)?;
     let (kind, node) = reader.one_of(&fields, &["env", "file"])?;
     let text = reader.text(node, &format!("`{kind}`"))?;
     if kind == "file" {

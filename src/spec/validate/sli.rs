@@ -6,6 +6,7 @@ use crate::diag::{Code, Diagnostic, Span};
 use crate::promql::{Histogram, PromqlError, Query, Selector};
 use crate::units::LabelName;
 
+use super::super::keys;
 use super::super::model::{Comparison, Condition, CounterPair, FirstSample, Sli};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Fields, Reader, quoted};
@@ -28,7 +29,7 @@ pub(super) type Groups = Vec<(LabelName, Span)>;
 
 /// Reads what is counted, with the places of the labels that split it into groups.
 pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &mut Catalog) -> Option<(Sli, Groups)> {
-    let fields = reader.fields(node, "an SLI", &KINDS)?;
+    let fields = reader.fields(node, "an SLI", &keys::SLI)?;
     match reader.one_of(&fields, &KINDS)? {
         ("probe", node) => {
             let probe = reader.name(node, "the name of a probe")?;
@@ -44,7 +45,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
 }
 
 fn events(reader: &mut Reader, node: &Node) -> Option<(Sli, Groups)> {
-    let fields = reader.fields(node, "`events`", &["good", "bad", "total", "by", "first_sample"])?;
+    let fields = reader.fields(node, "`events`", &keys::EVENTS)?;
     let counters = counters(reader, &fields);
     let groups = groups(reader, &fields);
     let first_sample = first_sample(reader, &fields);
@@ -82,7 +83,7 @@ fn counters(reader: &mut Reader, fields: &Fields<'_>) -> Option<CounterPair> {
 }
 
 fn latency(reader: &mut Reader, node: &Node) -> Option<(Sli, Groups)> {
-    let fields = reader.fields(node, "`latency`", &["histogram", "threshold", "native", "by", "first_sample"])?;
+    let fields = reader.fields(node, "`latency`", &keys::LATENCY)?;
     let histogram = promql(reader, &fields, "histogram", Histogram::parse);
     let threshold = reader.require(&fields, "threshold").and_then(|node| reader.positive_duration(node, "`threshold`"));
     let is_native = fields.get("native").map_or(Some(false), |node| reader.flag(node, "`native`"));
@@ -105,7 +106,7 @@ fn latency(reader: &mut Reader, node: &Node) -> Option<(Sli, Groups)> {
 }
 
 fn gauge(reader: &mut Reader, node: &Node) -> Option<(Sli, Groups)> {
-    let fields = reader.fields(node, "`gauge`", &["metric", "below", "at_most", "above", "at_least", "by"])?;
+    let fields = reader.fields(node, "`gauge`", &keys::GAUGE)?;
     let gauge = promql(reader, &fields, "metric", Selector::parse);
     let words = COMPARISONS.map(|(word, _)| word);
     let is_compared = words.iter().any(|word| fields.key_span(word).is_some());
@@ -126,14 +127,14 @@ fn condition(reader: &mut Reader, fields: &Fields<'_>, words: &[&str]) -> Option
 }
 
 fn ratio(reader: &mut Reader, node: &Node) -> Option<(Sli, Groups)> {
-    let fields = reader.fields(node, "`ratio`", &["error", "by"])?;
+    let fields = reader.fields(node, "`ratio`", &keys::RATIO)?;
     let error = promql(reader, &fields, "error", Selector::parse);
     let groups = groups(reader, &fields)?;
     Some((Sli::Ratio { error: error?, by: names(&groups) }, groups))
 }
 
 fn query(reader: &mut Reader, node: &Node) -> Option<(Sli, Groups)> {
-    let fields = reader.fields(node, "`query`", &["bad", "total", "by"])?;
+    let fields = reader.fields(node, "`query`", &keys::QUERY)?;
     let bad = promql(reader, &fields, "bad", Query::parse);
     let total = promql(reader, &fields, "total", Query::parse);
     let groups = groups(reader, &fields)?;

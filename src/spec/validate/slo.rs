@@ -5,16 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, LabelName, Objective};
 
+use super::super::keys;
 use super::super::model::{Alerting, Budgeting, Sli, Slo};
 use super::super::raw::{Node, Value};
 use super::super::read::{Fields, Reader};
 use super::alerting::Scope;
 use super::names::{Catalog, Kind};
 use super::{File, alerting, budgeting, gate, labels, sli};
-
-/// The keys of an SLO.
-const KEYS: [&str; 9] =
-    ["name", "description", "labels", "objective", "window", "sli", "budgeting", "alerting", "gate"];
 
 /// The window of an SLO whose file says none.
 const WINDOW: Duration = Duration::from_days(30);
@@ -27,7 +24,7 @@ const SLICE: Duration = Duration::from_mins(5);
 
 /// Reads an SLO of a file.
 pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &mut Catalog) -> Option<Slo> {
-    let fields = reader.fields(node, "an SLO", &KEYS)?;
+    let fields = reader.fields(node, "an SLO", &keys::SLO)?;
     let service = file.service.as_ref();
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of an SLO"));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{ByteSize, Duration, Pattern};
 
+use super::super::keys;
 use super::super::model::{Expected, Group, SendPiece, TcpProbe, TlsSettings, Turn};
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
@@ -32,7 +33,7 @@ struct Before {
 
 /// Reads a conversation that must end within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<TcpProbe> {
-    let fields = reader.fields(node, "`tcp`", &["address", "ip", "tls", "exchange", "max_read", "expect"])?;
+    let fields = reader.fields(node, "`tcp`", &keys::TCP)?;
     let address = target::endpoint(reader, &fields, "address", "mail.example.com:25");
     let ip = target::family(reader, &fields, address.as_ref().map(|address| &address.host));
     let tls = tls::optional(reader, &fields, "tls");
@@ -55,7 +56,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
 }
 
 fn turn(reader: &mut Reader, node: &Node, before: &mut Before) -> Option<Turn> {
-    let fields = reader.fields(node, "a step of `exchange`", &["expect", "not", "lines", "send", "starttls"])?;
+    let fields = reader.fields(node, "a step of `exchange`", &keys::EXCHANGE)?;
     let (kind, value) = reader.one_of(&fields, &KINDS)?;
     if kind != "expect" {
         report_idle(reader, &fields);

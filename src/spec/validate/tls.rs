@@ -6,18 +6,17 @@ use url::Host;
 
 use crate::diag::{Code, Diagnostic};
 
+use super::super::keys;
 use super::super::model::{ClientCertificate, TlsSettings, TlsVersion};
 use super::super::raw::{Node, Value};
 use super::super::read::{Complaint, Fields, Reader, quoted};
-
-const KEYS: [&str; 6] = ["ca_file", "cert_file", "key_file", "server_name", "min_version", "insecure_skip_verify"];
 
 /// The versions as Prometheus writes them; targets that speak only older ones cannot be met.
 const VERSIONS: [(&str, TlsVersion); 2] = [("TLS12", TlsVersion::Tls12), ("TLS13", TlsVersion::Tls13)];
 
 /// Reads the settings of one probe.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<TlsSettings> {
-    let fields = reader.fields(node, "`tls`", &KEYS)?;
+    let fields = reader.fields(node, "`tls`", &keys::TLS)?;
     let ca_file = fields.get("ca_file").map_or(Some(None), |node| file(reader, node, "`ca_file`").map(Some));
     let client = client(reader, &fields);
     let server_name = fields.get("server_name").map_or(Some(None), |node| server_name(reader, node).map(Some));

@@ -3,6 +3,7 @@
 use crate::diag::{Code, Diagnostic};
 use crate::units::Duration;
 
+use super::super::keys;
 use super::super::model::Uplink;
 use super::super::raw::Node;
 use super::super::read::Reader;
@@ -16,7 +17,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads an uplink.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Uplink> {
-    let fields = reader.fields(node, "`uplink`", &["targets", "timeout"])?;
+    let fields = reader.fields(node, "`uplink`", &keys::UPLINK)?;
     let targets =
         reader.require(&fields, "targets").and_then(|node| reader.filled_list(node, "`targets`")).and_then(|nodes| {
             reader.each(nodes, |reader, node| target::address(reader, node, "a target", "192.0.2.1:443"))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Span};
 
+use super::super::super::keys;
 use super::super::super::model::{
     BasicAuth, ClientAuth, Credentials, OAuth2, PlainOrSecret, SecretSource, TlsSettings,
 };
@@ -47,7 +48,7 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>, header: Option<Span
 
 /// Reads a user with a password.
 pub(super) fn basic(reader: &mut Reader, node: &Node) -> Option<BasicAuth> {
-    let fields = reader.fields(node, "`basic_auth`", &["username", "password"])?;
+    let fields = reader.fields(node, "`basic_auth`", &keys::BASIC_AUTH)?;
     let username = reader.require(&fields, "username").and_then(|node| username(reader, node));
     let password = reader.require(&fields, "password").and_then(|node| secret_only(reader, node, "`password`"));
     Some(BasicAuth { username: username?, password: password? })
@@ -89,8 +90,7 @@ fn secret_only(reader: &mut Reader, node: &Node, what: &str) -> Option<SecretSou
 }
 
 fn oauth2(reader: &mut Reader, node: &Node) -> Option<OAuth2> {
-    let keys = ["token_url", "client_id", "client_secret", "auth_method", "scopes", "params", "tls"];
-    let fields = reader.fields(node, "`oauth2`", &keys)?;
+    let fields = reader.fields(node, "`oauth2`", &keys::OAUTH2)?;
     let token_url = reader.require(&fields, "token_url").and_then(|node| super::url(reader, node, "`token_url`"));
     let client_id = reader.require(&fields, "client_id").and_then(|node| plain_or_secret(reader, node, "`client_id`"));
     let client_secret =

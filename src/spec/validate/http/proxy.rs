@@ -5,6 +5,7 @@ use url::{Host, Url};
 
 use crate::diag::{Code, Diagnostic};
 
+use super::super::super::keys;
 use super::super::super::model::{Bypass, BypassHosts, Proxy};
 use super::super::super::raw::{Node, Value};
 use super::super::super::read::{Complaint, Reader, quoted};
@@ -12,7 +13,7 @@ use super::auth;
 
 /// Reads a proxy.
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Proxy> {
-    let fields = reader.fields(node, "`proxy`", &["url", "basic_auth", "no_proxy"])?;
+    let fields = reader.fields(node, "`proxy`", &keys::PROXY)?;
     let url = reader.require(&fields, "url").and_then(|node| url(reader, node));
     let basic_auth = fields.get("basic_auth").map_or(Some(None), |node| auth::basic(reader, node).map(Some));
     let no_proxy = fields.get("no_proxy").map_or(Some(Vec::new()), |node| no_proxy(reader, node));

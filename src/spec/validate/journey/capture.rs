@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Name, Pattern};
 
+use super::super::super::keys;
 use super::super::super::model::{Capture, CaptureSource};
 use super::super::super::raw::{Entry, Node};
 use super::super::super::read::{Complaint, Fields, Reader};
@@ -47,7 +48,7 @@ pub(super) fn read(
 }
 
 fn capture(reader: &mut Reader, entry: &Entry, answers: Answers) -> Option<Capture> {
-    let fields = reader.fields(&entry.value, "a capture", &["json", "header", "regex"])?;
+    let fields = reader.fields(&entry.value, "a capture", &keys::CAPTURE)?;
     let pattern = match fields.get("regex") {
         None => Some(None),
         Some(node) => pattern(reader, node).map(Some),

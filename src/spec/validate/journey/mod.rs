@@ -11,6 +11,7 @@ use ::http::Method;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::units::{Duration, Name};
 
+use super::super::keys;
 use super::super::model::{EnvValue, Journey, Step, StepAction, Template};
 use super::super::raw::Node;
 use super::super::read::{Complaint, Fields, Reader};
@@ -39,7 +40,7 @@ struct Names {
 
 /// Reads a journey that must end within `timeout`.
 pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) -> Option<Journey> {
-    let fields = reader.fields(node, "`journey`", &["env", "steps", "cleanup"])?;
+    let fields = reader.fields(node, "`journey`", &keys::JOURNEY)?;
     let mut names = Names::default();
     let env = fields.get("env").map_or(Some(BTreeMap::new()), |node| environment(reader, node, &mut names.scope));
     let steps = reader
@@ -59,7 +60,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, timeout: Option<Duration>) 
 }
 
 fn step(reader: &mut Reader, node: &Node, part: Part, names: &mut Names) -> Option<Step> {
-    let fields = reader.fields(node, "a step", &["name", "run", "http", "env", "timeout", "capture"])?;
+    let fields = reader.fields(node, "a step", &keys::STEP)?;
     let name_node = reader.require(&fields, "name");
     let name = name_node.and_then(|node| reader.name(node, "the name of a step"));
     if let (Some(node), Some(name)) = (name_node, &name) {

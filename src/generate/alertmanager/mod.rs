@@ -1,13 +1,18 @@
 //! Alertmanager's configuration: pages, tickets and the watchdog go apart, and one outage is one page.
 //!
-//! The receivers are names without a way to reach anybody: only the reader of the file knows that. Burn-rate alerts
-//! are told by their window labels and not by their name, so that no other alert is ever muted.
+//! Only the reader knows how to reach anybody: the receivers are those of a file of the reader, or else names alone. Burn-rate
+//! alerts are told by their window labels and not by their name, so that no other alert is ever muted.
+
+mod notice;
+mod receivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::civil::{Time, Weekday};
 use serde::Serialize;
+use serde_json::Value;
+use url::Url;
 
 use super::alerts::NOBODY;
 use super::yaml::{self, display};
@@ -18,11 +23,26 @@ use crate::slo::{Plan, SloPlan};
 use crate::spec::model::{Maintenance, Severity, WorkingHours};
 use crate::units::Duration;
 
+pub use receivers::{Receivers, ReceiversError};
+
 /// What the file says of itself, below the line that every generated file begins with.
 const ADVICE: &str = "\
-# The receivers are yours to fill: copy the file and say at `page`, `ticket` and `watchdog` where they go, or take
-# its `routes` and `inhibit_rules` into the configuration that you have.
+# The receivers `page`, `ticket` and `watchdog` are names alone until you say where they go: in a file with `receivers`
+# for `burndown generate --alertmanager.receivers FILE`. Or take `routes`, `inhibit_rules` and `templates` into the
+# configuration that you have.
 ";
+
+/// What the file says of itself where the receivers are known.
+const FILLED: &str = "# The receivers are those of the file that `--alertmanager.receivers` named.\n";
+
+/// What a plan does not say of those who are told.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How they are reached, if that is known.
+    pub receivers: Option<Receivers>,
+    /// Where people find the board, for links to it.
+    pub board: Option<Url>,
+}
 
 /// A page waits this long for the other groups of its outage.
 const PAGE_WAIT: Duration = Duration::from_secs(10);
@@ -48,8 +68,11 @@ const WATCHDOG_LOOK: Duration = Duration::from_mins(1);
 /// Alertmanager's configuration, as far as it is written here.
 #[derive(Debug, Serialize)]
 struct Configuration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    global: Option<Value>,
+    templates: Vec<Value>,
     route: Root,
-    receivers: Vec<Receiver>,
+    receivers: Vec<Value>,
     inhibit_rules: Vec<Inhibition>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     time_intervals: Vec<Named>,
@@ -101,12 +124,6 @@ struct Times {
     end_time: String,
 }
 
-/// Somebody to notify.
-#[derive(Debug, Serialize)]
-struct Receiver {
-    name: &'static str,
-}
-
 /// Targets are muted while a source fires that has equal labels. A label that both lack is equal.
 #[derive(Clone, Debug, Serialize)]
 struct Inhibition {
@@ -115,23 +132,26 @@ struct Inhibition {
     equal: Vec<String>,
 }
 
-/// The configuration for all services of a plan; none if it has no SLO.
-pub(super) fn artifact(plan: &Plan) -> Result<Option<Artifact>, yaml::Error> {
+/// The configuration for all services of a plan with its templates; nothing if it has no SLO.
+pub(super) fn artifacts(plan: &Plan, options: &Options) -> Result<Vec<Artifact>, yaml::Error> {
     let plans: Vec<&SloPlan> = plan.slos().collect();
     if plans.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let path = PathBuf::from(Kind::Alertmanager.directory()).join("alertmanager.yaml");
-    let text = yaml::print_with(ADVICE, &configuration(&plans))?;
-    Ok(Some(Artifact { path, text }))
+    let advice = if options.receivers.is_some() { FILLED } else { ADVICE };
+    let receivers = options.receivers.clone().unwrap_or_default();
+    let text = yaml::print_with(advice, &configuration(&plans, receivers))?;
+    Ok(vec![Artifact { path, text }, notice::artifact(options.board.as_ref())])
 }
 
-fn configuration(plans: &[&SloPlan]) -> Configuration {
+fn configuration(plans: &[&SloPlan], told: Receivers) -> Configuration {
     let outage = outage(plans);
     let inhibit_rules = [inhibitions_of_tickets(plans, &outage), inhibitions_of_pages(plans, &outage)].concat();
-    let receivers = [PAGE, TICKET, WATCHDOG].map(|name| Receiver { name }).into();
+    let templates = std::iter::once(Value::from(notice::PATH)).chain(told.templates).collect();
+    let time_intervals = time_intervals(plans);
     let route = Root { receiver: TICKET, routes: routes(plans, outage) };
-    Configuration { route, receivers, inhibit_rules, time_intervals: time_intervals(plans) }
+    Configuration { global: told.global, templates, route, receivers: told.receivers, inhibit_rules, time_intervals }
 }
 
 /// The receiver of pages.

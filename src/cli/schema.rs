@@ -1,0 +1,16 @@
+//! `burndown schema`.
+
+use crate::spec::schema;
+
+use super::{Exit, output};
+
+/// Writes the JSON Schema of the SLO file, for editors and for programs that write such files.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {}
+
+/// Runs the command.
+pub(super) fn run(_: &Arguments) -> Exit {
+    // Serialising strings and numbers to memory cannot fail.
+    let text = serde_json::to_string_pretty(&schema::schema()).unwrap_or_default();
+    output::results(&format!("{text}\n"), Exit::Success)
+}

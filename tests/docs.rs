@@ -1,0 +1,7 @@
+//! The documentation holds: the schema is the reader's, references are current, and what is shown runs.
+
+mod reference;
+mod schema;
+mod written;
+
+pub(crate) use schema::{refuses_what_the_reader_refuses, takes_what_the_reader_takes};
