@@ -10,7 +10,7 @@ CARGO := </dev/null cargo
 
 .PHONY: help
 help: ## Says what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 .PHONY: test
 test: peers ## Everything: formatting, lints, and every test against real servers
@@ -32,6 +32,8 @@ fmt: ## Formats the source
 generate: ## Refreshes what is generated and checked in: from examples/, for the compose file, and the references in docs/
 	$(CARGO) run --quiet --locked -- generate examples --output . --only rules,prometheus,alertmanager,grafana --prune \
 	  --grafana.prometheus-url http://prometheus:9090
+	cp examples/quickstart.yaml deploy/kubernetes/overlays/example/slos/my-app.yaml
+	$(CARGO) run --quiet --locked -- generate deploy/kubernetes/overlays/example/slos --output deploy/kubernetes/overlays/example --format operator --only rules,grafana --operator.label release=prometheus --prune
 	$(CARGO) run --quiet --locked -- generate deploy/compose/slos --output deploy/compose/generated \
 	  --only rules,prometheus,alertmanager,grafana --prune --grafana.prometheus-url http://prometheus:9090
 	BURNDOWN_DOCS=1 $(CARGO) test --quiet --locked --test all -- docs::reference:: docs::schema::
@@ -63,6 +65,15 @@ deb: ## Builds the Debian package, has lintian read it, and installs it in a dir
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny --locked check
+
+# What evaluates, records or reads something in a Prometheus.
+ON_PROMETHEUS := exact:: kinds:: differential:: states:: robust:: generate:: backfill:: operator:: ask:: standing:: gate:: end_to_end
+
+.PHONY: prometheus3
+prometheus3: peers ## The tests of the rules on Prometheus 3, which it builds (needs Go); Debian's packages have a Prometheus 2
+	@command -v go >/dev/null || { echo 'go is missing: install Go 1.25 or newer' >&2; exit 1; }
+	go -C tests/prometheus3 build -tags remove_all_sd,netgo -o ../../target/prometheus3/ tool </dev/null
+	PATH="$$PWD/target/prometheus3:$$PATH" $(CARGO) test --locked --test all -- $(ON_PROMETHEUS)
 
 .PHONY: bench
 bench: peers ## The figures that the README quotes, against their limits

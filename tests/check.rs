@@ -1032,9 +1032,10 @@ slos:
 
 #[test]
 fn every_code_has_a_pinned_rendering_and_an_explanation() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/check");
-    let texts: String = fs::read_dir(golden)
-        .expect("the pinned renderings")
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let texts: String = ["check", "import"]
+        .into_iter()
+        .flat_map(|room| fs::read_dir(golden.join(room)).expect("the pinned renderings"))
         .map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("text"))
         .collect();
     let missing: Vec<&str> = Code::ALL

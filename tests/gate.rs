@@ -2,4 +2,6 @@
 
 mod command;
 mod founding;
+mod latch;
 mod reasons;
+mod same;

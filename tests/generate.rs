@@ -65,7 +65,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 /// Every file below a directory with its bytes.
 fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let below = ["rules", "tests", "alertmanager"].map(|kind| files(&directory.join(kind))).concat();
-    below.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    below.into_iter().filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
 /// Runs promtool over everything that was generated, two files at a time.

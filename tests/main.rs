@@ -21,6 +21,8 @@ mod history;
 mod house;
 mod import;
 mod kinds;
+mod kubernetes;
+mod mimir;
 mod operator;
 mod packaging;
 mod pipelines;

@@ -54,6 +54,7 @@ fn objects_hold_the_rules_of_both_files() {
         files(&objects),
         [
             "alertmanager/alertmanager.yaml",
+            "alertmanager/templates",
             "operator/demo.yaml",
             "operator/my-app.yaml",
             "operator/network.yaml",
@@ -107,7 +108,7 @@ fn services_that_kubernetes_cannot_tell_apart_are_refused() {
     assert_eq!(finished.code, Some(2));
     let said = "burndown: the services `My_App` and `my-app` would both be the object `burndown-my-app` in Kubernetes";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
-    assert_eq!(files(&output), ["alertmanager/alertmanager.yaml", "operator/My_App.yaml"]);
+    assert_eq!(files(&output), ["alertmanager/alertmanager.yaml", "alertmanager/templates", "operator/My_App.yaml"]);
     let plain = run(["generate".as_ref(), input.as_os_str(), "--output".as_ref(), output.as_os_str()]);
     assert_eq!(plain.code, Some(0), "{}", plain.stderr);
 }
@@ -137,4 +138,39 @@ fn the_format_decides_what_can_be_asked_for() {
     );
     assert_eq!(generate(examples, directory.path(), &["--only", "rules", "--check"]).code, Some(0));
     assert_eq!(generate(examples, directory.path(), &["--check"]).code, Some(1));
+}
+
+#[test]
+fn a_large_service_is_several_objects_that_each_fit() {
+    let directory = tempfile::tempdir().unwrap();
+    let slo =
+        |n: u32| format!("  - {{name: slo-{n}, objective: 99.9, sli: {{events: {{bad: b_total, total: t_total}}}}}}\n");
+    let many = directory.path().join("many.yaml");
+    let slos: String = (0..120).map(slo).collect();
+    fs::write(&many, format!("version: burndown/v1\nservice: My_Shop\nslos:\n{slos}")).unwrap();
+    let output = directory.path().join("out");
+    let finished = generate(&many, &output, &["--only", "rules", "--operator.label", "release=x"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let names = files(&output);
+    assert!(names.len() > 3 && names.contains(&"operator/My_Shop.2.yaml".to_owned()), "{names:?}");
+
+    let mut groups = Vec::new();
+    for name in &names {
+        let text = fs::read_to_string(output.join(name)).unwrap();
+        assert!(text.len() < 512 << 10, "{name}: {} bytes", text.len());
+        let object = name.replace("operator/My_Shop", "burndown-my-shop").replace(".yaml", "");
+        assert!(text.contains(&format!("\n  name: {object}\n  labels:\n    release: x\n")), "{name}");
+        groups.extend(text.lines().filter(|line| line.starts_with("  - name: ")).map(str::to_owned));
+    }
+    // Every group of both tiers is there once, and so are those of the service.
+    assert_eq!(groups.len(), groups.iter().collect::<BTreeSet<_>>().len());
+    assert_eq!(groups.len(), 120 * 2 + 1, "{groups:?}");
+
+    // Fewer SLOs leave no object behind.
+    fs::write(&many, format!("version: burndown/v1\nservice: My_Shop\nslos:\n{}", slo(1))).unwrap();
+    assert_eq!(
+        generate(&many, &output, &["--only", "rules", "--operator.label", "release=x", "--prune"]).code,
+        Some(0)
+    );
+    assert_eq!(files(&output), ["operator/My_Shop.yaml"]);
 }

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 
 use super::house::root;
 use super::support::burndown::Finished;
+use super::support::python;
 
 /// Runs a program of a Debian package to its end.
 ///
@@ -31,8 +32,7 @@ fn run<A: AsRef<OsStr>>(program: &str, package: &str, arguments: impl IntoIterat
 
 /// Runs a program from Python, as `scripts/peers` installs them, to its end.
 fn run_python<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Finished {
-    let path = root().join("target/python/bin").join(program);
-    run(&path.to_string_lossy(), "tests/python/requirements.txt: run `make peers`", arguments)
+    run(&python::program(program).to_string_lossy(), "tests/python/requirements.txt", arguments)
 }
 
 /// The text of a file of the repository.

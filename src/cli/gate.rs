@@ -68,6 +68,9 @@ pub(super) struct Arguments {
     /// What the answer was then: how long ago, or a time.
     #[arg(long, value_name = "DURATION|TIME", conflicts_with = "wait")]
     at: Option<Moment>,
+    /// Replay every gate from its slices, also one of which Prometheus recorded that it was open all along.
+    #[arg(long)]
+    explain: bool,
     /// Wait for it to open, at most this long.
     #[arg(long, value_name = "DURATION")]
     wait: Option<Duration>,
@@ -154,6 +157,7 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
         slo: arguments.slo.clone(),
         change: change.map_err(|error| said(&error))?,
         at: at.map_err(|error| said(&error))?,
+        explain: arguments.explain,
     })
 }
 

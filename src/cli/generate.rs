@@ -53,9 +53,13 @@ enum Format {
     /// A Prometheus that reads files: `rules/` and `tests/`.
     #[default]
     Prometheus,
-    /// The Prometheus operator: a `PrometheusRule` object per service in `operator/` instead, and no tests, since
-    /// promtool reads no objects. Apply with `kubectl apply --server-side`, which has no limit of 256 KiB.
+    /// The Prometheus operator: `PrometheusRule` objects in `operator/` instead, one per service or several where one would
+    /// be too large, and no tests, since promtool reads no objects. Apply with `kubectl apply --server-side`, which has no
+    /// limit of 256 KiB.
     Operator,
+    /// The ruler of Mimir, Cortex or Grafana Cloud: a namespace per service in `mimir/` instead, for `mimirtool rules
+    /// load`, and no tests.
+    Mimir,
 }
 
 impl Arguments {
@@ -70,22 +74,28 @@ impl Arguments {
         if self.prometheus.is_given() && !self.only.is_empty() && !self.only.contains(&Kind::Prometheus) {
             return Err("`--prometheus.…` needs `--only` to name `prometheus`, or no `--only`");
         }
-        match self.format {
-            Format::Prometheus if !self.object_labels.is_empty() => Err("`--operator.label` needs `--format operator`"),
-            Format::Prometheus if self.only.is_empty() => Ok(Kind::FILES.to_vec()),
-            Format::Prometheus => Ok(self.only.clone()),
-            Format::Operator if self.prometheus.is_given() || self.only.contains(&Kind::Prometheus) => {
-                Err("the operator configures Prometheus itself: describe what it scrapes as a `ServiceMonitor`")
-            }
-            Format::Operator if self.only.is_empty() => Ok(Kind::OBJECTS.to_vec()),
-            Format::Operator if self.only.contains(&Kind::Tests) => {
-                Err("promtool tests read rule files: write them with `--format prometheus --only rules,tests`")
-            }
-            Format::Operator => {
-                let as_object = |kind: &Kind| if *kind == Kind::Rules { Kind::Operator } else { *kind };
-                Ok(self.only.iter().map(as_object).collect())
-            }
+        if self.format != Format::Operator && !self.object_labels.is_empty() {
+            return Err("`--operator.label` needs `--format operator`");
         }
+        let (every, rules) = match self.format {
+            Format::Prometheus if self.only.is_empty() => return Ok(Kind::FILES.to_vec()),
+            Format::Prometheus => return Ok(self.only.clone()),
+            Format::Operator => (Kind::OBJECTS, Kind::Operator),
+            Format::Mimir => (Kind::NAMESPACES, Kind::Mimir),
+        };
+        if self.prometheus.is_given() || self.only.contains(&Kind::Prometheus) {
+            return Err(match self.format {
+                Format::Operator => {
+                    "the operator configures Prometheus itself: describe what it scrapes as a `ServiceMonitor`"
+                }
+                _ => "a ruler reads no rule files: take the scrape job from `--format prometheus --only prometheus`",
+            });
+        }
+        if self.only.contains(&Kind::Tests) {
+            return Err("promtool tests read rule files: write them with `--format prometheus --only rules,tests`");
+        }
+        let as_format = |kind: &Kind| if *kind == Kind::Rules { rules } else { *kind };
+        Ok(if self.only.is_empty() { every.to_vec() } else { self.only.iter().map(as_format).collect() })
     }
 }
 

@@ -11,6 +11,7 @@ use url::Url;
 use super::prometheus::{self, AccessArguments};
 use super::server::ServerArguments;
 use super::{Exit, load, output};
+use crate::diag;
 use crate::history::Prometheus;
 use crate::slo::Plan;
 use crate::standing::Standings;
@@ -75,9 +76,12 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         }
     };
     let is_meant = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
-    slos.slos.retain(|state| is_meant(&arguments.service, &state.service) && is_meant(&arguments.slo, &state.slo));
+    let all = std::mem::take(&mut slos.slos);
+    let meant =
+        |state: &&SloState| is_meant(&arguments.service, &state.service) && is_meant(&arguments.slo, &state.slo);
+    slos.slos = all.iter().filter(meant).cloned().collect();
     if slos.slos.is_empty() {
-        output::messages("burndown: there is no such SLO\n");
+        output::messages(&format!("burndown: there is {}\n", missing(arguments, &all)));
         return Exit::Usage;
     }
     let text = match arguments.output {
@@ -85,6 +89,22 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Output::Json => serde_json::to_string_pretty(&slos).map_or_else(|_| String::new(), |text| text + "\n"),
     };
     output::results(&text, exit(&slos.slos))
+}
+
+/// What there is none of, and what may have been meant.
+fn missing(arguments: &Arguments, all: &[SloState]) -> String {
+    let near = |name: &str, known: Vec<&str>| match diag::nearest(name, &known) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => String::new(),
+    };
+    match (&arguments.service, &arguments.slo) {
+        (Some(service), _) if all.iter().all(|state| state.service != *service) => {
+            let known = all.iter().map(|state| state.service.as_str()).collect();
+            format!("no service `{service}`{}", near(service, known))
+        }
+        (_, Some(slo)) => format!("no SLO `{slo}`{}", near(slo, all.iter().map(|state| state.slo.as_str()).collect())),
+        _ => "no SLO at all".to_owned(),
+    }
 }
 
 /// How SLOs stand, from wherever the arguments say, or why nobody knows.

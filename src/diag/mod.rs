@@ -10,6 +10,8 @@ mod near;
 mod place;
 pub mod render;
 
+use std::collections::BTreeMap;
+
 pub use code::Code;
 pub use near::nearest;
 
@@ -57,9 +59,20 @@ impl Sources {
     /// Where a span begins, as `FILE:LINE:COLUMN`.
     #[must_use]
     pub fn place_of(&self, span: Span) -> Option<String> {
-        let source = self.get(span.source)?;
-        let place::Position { line, column } = place::Lines::of(source).position(span.start);
-        Some(format!("{}:{line}:{column}", source.path))
+        self.places_of(&[span]).pop().flatten()
+    }
+
+    /// Where each of many spans begins, as [`Self::place_of`] says it of one.
+    #[must_use]
+    pub fn places_of(&self, spans: &[Span]) -> Vec<Option<String>> {
+        let mut lines: BTreeMap<SourceId, place::Lines<'_>> = BTreeMap::new();
+        let place = |span: &Span| {
+            let source = self.get(span.source)?;
+            let lines = lines.entry(span.source).or_insert_with(|| place::Lines::of(source));
+            let place::Position { line, column } = lines.position(span.start);
+            Some(format!("{}:{line}:{column}", source.path))
+        };
+        spans.iter().map(place).collect()
     }
 
     /// Every file with its number, in the order in which they were added.

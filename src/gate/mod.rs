@@ -76,12 +76,14 @@ impl Gates {
         if at > now {
             return Err(NoAnswer::Future(at));
         }
+        // The past is explained by itself.
+        let explain = question.explain || question.at.is_some();
         let needs = self.needs(question)?;
         let needed = |plan: &SloPlan| {
             let need = needs.get(&plan.slo.service).map_or(0.0, |(need, _)| need.downtime.as_secs_f64());
             question.means(&plan.slo.service, &plan.slo.name).then_some(need)
         };
-        let outlooks = self.standings.outlooks(needed, at.as_second()).await;
+        let outlooks = self.standings.outlooks(needed, at.as_second(), explain).await;
         Ok(decide::decide(question, outlooks.iter(), &needs, at))
     }
 

@@ -17,6 +17,8 @@ pub struct Question {
     pub change: Option<Planned>,
     /// A moment of the past, instead of now.
     pub at: Option<Timestamp>,
+    /// Whether every gate is replayed from its slices, also one of which it was recorded that it was open all along.
+    pub explain: bool,
 }
 
 /// What is planned.
@@ -32,7 +34,7 @@ pub enum Planned {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
     /// A key that means nothing.
-    #[error("`{0}` is nothing the gate is asked: it takes service, slo, change, downtime, duration and at")]
+    #[error("`{0}` is nothing the gate is asked: it takes service, slo, change, downtime, duration, at and explain")]
     UnknownKey(String),
     /// A value that cannot be read.
     #[error("`{key}={value}` cannot be read: {why}")]
@@ -91,6 +93,7 @@ impl Question {
                 "downtime" => downtime = Some(read("downtime", &value)?),
                 "duration" => duration = Some(read("duration", &value)?),
                 "at" => question.at = Some(read("at", &value)?),
+                "explain" => question.explain = read("explain", &value)?,
                 _ => return Err(QuestionError::UnknownKey(key.into_owned())),
             }
         }
@@ -114,6 +117,7 @@ impl Question {
             None => {}
         }
         add("at", self.at.map(|at| at.to_string()));
+        add("explain", self.explain.then(|| "true".to_owned()));
         pairs
     }
 
@@ -138,9 +142,11 @@ mod tests {
 
     #[test]
     fn a_query_asks_what_the_question_asks() {
-        for query in
-            ["", "service=shop&slo=front&change=upgrade", "downtime=5m&duration=4h&at=2026-11-19T10%3A00%3A00Z"]
-        {
+        for query in [
+            "",
+            "service=shop&slo=front&change=upgrade",
+            "downtime=5m&duration=4h&at=2026-11-19T10%3A00%3A00Z&explain=true",
+        ] {
             let question = Question::read(Some(query)).expect(query);
             let written: String =
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(question.pairs()).finish();
@@ -153,6 +159,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         let said = |query: &str| Question::read(Some(query)).expect_err(query).to_string();
         assert!(said("slos=front").starts_with("`slos` is nothing the gate is asked"));
+        assert!(said("explain=yes").starts_with("`explain=yes` cannot be read: "));
         assert!(said("at=yesterday").starts_with("`at=yesterday` cannot be read: "));
         assert!(said("downtime=5&duration=4h").starts_with("`downtime=5` cannot be read: "));
         assert_eq!(said("downtime=5m"), "say `change`, or both `downtime` and `duration`");

@@ -1,4 +1,5 @@
-//! The rules as objects for the Prometheus operator: one `PrometheusRule` per service, with both tiers in it.
+//! The rules as objects for the Prometheus operator: a `PrometheusRule` per service with both tiers in it, or several
+//! where one would be too large.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,9 +8,8 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::yaml::{self, Group, RuleFile};
-use super::{Artifact, Error, Kind, rules, word};
-use crate::slo::window::Tier;
-use crate::slo::{Plan, SloPlan};
+use super::{Artifact, Error, Kind, rules};
+use crate::slo::Plan;
 use crate::units::Name;
 
 /// The longest value of a label, and the longest name of one, in characters.
@@ -17,6 +17,10 @@ const LABEL_LENGTH: usize = 63;
 
 /// The longest prefix of a label's name, in characters.
 const PREFIX_LENGTH: usize = 253;
+
+/// The most bytes of groups in one object. The operator refuses one whose rules take more than 512 KiB, and adds a matcher to
+/// every selector where a namespace is enforced.
+const LARGEST: usize = 384 * 1024;
 
 /// A label of Kubernetes objects, by which a selector finds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +90,7 @@ struct Metadata {
     labels: BTreeMap<String, String>,
 }
 
-/// An object for every service that has SLOs.
+/// The objects for every service that has SLOs.
 pub(super) fn artifacts(plan: &Plan, labels: &[ObjectLabel]) -> Result<Vec<Artifact>, Error> {
     let labels: BTreeMap<_, _> = labels.iter().map(|label| (label.key.clone(), label.value.clone())).collect();
     let mut taken: BTreeMap<String, &Name> = BTreeMap::new();
@@ -96,25 +100,42 @@ pub(super) fn artifacts(plan: &Plan, labels: &[ObjectLabel]) -> Result<Vec<Artif
         if let Some(one) = taken.insert(name.clone(), service) {
             return Err(Error::SameObject { object: name, one: one.clone(), other: service.clone() });
         }
-        let object = PrometheusRule {
-            api_version: "monitoring.coreos.com/v1",
-            kind: "PrometheusRule",
-            metadata: Metadata { name, labels: labels.clone() },
-            spec: spec(service, &slos.values().collect::<Vec<_>>()),
-        };
-        let path = PathBuf::from(Kind::Operator.directory()).join(format!("{service}.yaml"));
-        artifacts.push(Artifact { path, text: yaml::print(&object)? });
+        let groups = rules::both_tiers(service, &slos.values().collect::<Vec<_>>()).groups;
+        for (number, groups) in parts(groups)?.into_iter().enumerate() {
+            // No name of a service has a `.` in it.
+            let part = if number == 0 { String::new() } else { format!(".{}", number + 1) };
+            let object = PrometheusRule {
+                api_version: "monitoring.coreos.com/v1",
+                kind: "PrometheusRule",
+                metadata: Metadata { name: format!("{name}{part}"), labels: labels.clone() },
+                spec: RuleFile { groups },
+            };
+            let path = PathBuf::from(Kind::Operator.directory()).join(format!("{service}{part}.yaml"));
+            artifacts.push(Artifact { path, text: yaml::print(&object)? });
+        }
     }
     Ok(artifacts)
 }
 
-/// The groups of both tiers. An object is one file to Prometheus, in which every group needs a name of its own.
-fn spec(service: &Name, plans: &[&SloPlan]) -> RuleFile {
-    let of_tier = |tier| {
-        let groups = rules::file(service, plans, tier).groups.into_iter();
-        groups.map(move |group| Group { name: format!("{}/{}", group.name, word(tier)), ..group })
-    };
-    RuleFile { groups: of_tier(Tier::Fast).chain(of_tier(Tier::Slow)).collect() }
+/// Groups in their order, cut so that each part fits into an object. The rules of a group read each other in their order and
+/// stay together.
+fn parts(groups: Vec<Group>) -> Result<Vec<Vec<Group>>, Error> {
+    let mut parts: Vec<Vec<Group>> = Vec::new();
+    let mut room = 0;
+    for group in groups {
+        let size = yaml::print(&group)?.len();
+        match parts.last_mut() {
+            Some(part) if size <= room => {
+                room -= size;
+                part.push(group);
+            }
+            _ => {
+                room = LARGEST.saturating_sub(size);
+                parts.push(vec![group]);
+            }
+        }
+    }
+    Ok(parts)
 }
 
 /// A service's name as RFC 1123 wants it: lower case, no `_`, ending with a letter or digit.

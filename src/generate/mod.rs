@@ -10,6 +10,7 @@ pub mod grafana;
 mod increments;
 mod kubernetes;
 pub mod levels;
+mod mimir;
 pub mod planned;
 pub mod prometheus;
 mod proofs;
@@ -50,6 +51,9 @@ pub enum Kind {
     /// The rules as objects for the Prometheus operator, `operator/SERVICE.yaml`.
     #[value(skip)] // asked for as a format of the rules
     Operator,
+    /// The rules as namespaces for the ruler of Mimir or Cortex, `mimir/SERVICE.yaml`.
+    #[value(skip)] // asked for as a format of the rules
+    Mimir,
 }
 
 impl Kind {
@@ -59,6 +63,9 @@ impl Kind {
     /// Every kind for a Prometheus that an operator runs, which writes its configuration; promtool tests read files
     /// alone.
     pub const OBJECTS: [Self; 3] = [Self::Operator, Self::Alertmanager, Self::Grafana];
+
+    /// Every kind for a ruler to which rules are uploaded.
+    pub const NAMESPACES: [Self; 3] = [Self::Mimir, Self::Alertmanager, Self::Grafana];
 
     /// The directory below the output directory that holds the kind and nothing else.
     #[must_use]
@@ -70,6 +77,7 @@ impl Kind {
             Self::Alertmanager => "alertmanager",
             Self::Grafana => "grafana",
             Self::Operator => "operator",
+            Self::Mimir => "mimir",
         }
     }
 
@@ -82,6 +90,7 @@ impl Kind {
             Self::Alertmanager => &["alertmanager", "alertmanager/templates"],
             Self::Grafana => &["grafana", "grafana/provisioning/dashboards", "grafana/provisioning/datasources"],
             Self::Operator => &["operator"],
+            Self::Mimir => &["mimir"],
         }
     }
 }
@@ -140,6 +149,9 @@ pub fn generate(plan: &Plan, kinds: &[Kind], options: &Options) -> Result<Vec<Ar
     }
     if kinds.contains(&Kind::Operator) {
         artifacts.extend(kubernetes::artifacts(plan, &options.object_labels)?);
+    }
+    if kinds.contains(&Kind::Mimir) {
+        artifacts.extend(mimir::artifacts(plan)?);
     }
     if kinds.contains(&Kind::Rules) || kinds.contains(&Kind::Tests) {
         files(plan, kinds, &mut artifacts)?;

@@ -25,6 +25,15 @@ pub(super) fn file(service: &Name, plans: &[&SloPlan], tier: Tier) -> RuleFile {
     RuleFile { groups }
 }
 
+/// The groups of a service for whatever keeps both tiers under one name, where every group needs a name of its own.
+pub(super) fn both_tiers(service: &Name, plans: &[&SloPlan]) -> RuleFile {
+    let of_tier = |tier| {
+        let groups = file(service, plans, tier).groups.into_iter();
+        groups.map(move |group| Group { name: format!("{}/{}", group.name, super::word(tier)), ..group })
+    };
+    RuleFile { groups: of_tier(Tier::Fast).chain(of_tier(Tier::Slow)).collect() }
+}
+
 /// The recording rules of one SLO in one tier, in the order in which they read each other.
 pub(super) fn recordings(plan: &SloPlan, tier: Tier) -> Vec<Recording> {
     let rules = Rules { plan };

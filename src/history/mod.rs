@@ -129,6 +129,24 @@ fn apart(seconds: i64) -> String {
 /// The groups of one SLO in order of their labels, or why there are none. Groups without slices may be left out.
 pub type Groups<'a> = Pin<Box<dyn Future<Output = Result<Vec<Group>, HistoryError>> + Send + 'a>>;
 
+/// A group that was known and whose gate was open for a whole window, as it was recorded with the newest slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenGroup {
+    /// The values of the labels that the SLO is split by.
+    pub labels: BTreeMap<String, String>,
+    /// When that slice ended, in seconds of Unix time.
+    pub at: i64,
+    /// What remained of the budget, in seconds.
+    pub remaining: f64,
+    /// Time of the window that was observed, in seconds.
+    pub observed: f64,
+    /// Observed over expected time, from 0 to 1.
+    pub coverage: f64,
+}
+
+/// Every group of one SLO if all of them were open for a whole window; none if a replay of the slices has to say.
+pub type OpenGroups<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<OpenGroup>>, HistoryError>> + Send + 'a>>;
+
 /// How an embedded history fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StorageState {
@@ -162,6 +180,13 @@ pub trait History: Send + Sync {
     ///
     /// The slice that is still being filled ends in the future and is therefore not among those up to now.
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a>;
+
+    /// The groups of `key` at `until`, in seconds of Unix time, if it was recorded that their gates were open all along.
+    ///
+    /// A history in which nothing but slices is kept has none.
+    fn open_groups<'a>(&'a self, _key: &'a SloKey, _until: i64) -> OpenGroups<'a> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// What people decided about `key` that touches (`after`, `until`], both in seconds of Unix time.
     ///

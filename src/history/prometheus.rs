@@ -4,18 +4,21 @@
 //! is bounded by what one answer may hold and by the number of groups. Nothing is kept here but what the server says of
 //! itself, and nothing is evaluated but what is stored.
 
+mod gates;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::audit::{Entries, Entry, EntryKind};
-use super::{Group, Groups, History, HistoryError, Slice, SloKey};
+use super::{Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey};
 use crate::names::{Metric, Record, label};
 use crate::prometheus::{Client, Error, Labels, Retention, Series};
 use crate::slo::window::{SLICE, Tier};
 use crate::slo::{Plan, SloPlan, budget};
 use crate::spec::model::Sli;
 use crate::units::Duration;
+use gates::Rules;
 
 /// One answer holds at most this many samples of a series.
 const SAMPLES: u64 = 2_880;
@@ -53,6 +56,7 @@ struct Source {
     by: Vec<String>,
     /// For how long is believed what was scraped last of the audit.
     believed: Duration,
+    rules: Rules,
 }
 
 /// What a server says of itself.
@@ -166,6 +170,10 @@ impl History for Prometheus {
     fn entries<'a>(&'a self, key: &'a SloKey, _after: i64, until: i64) -> Entries<'a> {
         Box::pin(self.overrides(key, until))
     }
+
+    fn open_groups<'a>(&'a self, key: &'a SloKey, until: i64) -> OpenGroups<'a> {
+        Box::pin(self.read_open(key, until))
+    }
 }
 
 impl Source {
@@ -185,7 +193,7 @@ impl Source {
         // Five minutes of a query are recorded anew at every evaluation.
         let weight = if is_query { slice.as_secs_f64() / SLICE.as_secs_f64() } else { 1.0 };
         let by = plan.slo.sli.by().iter().map(ToString::to_string).collect();
-        Self { slice, bad, total, observed, weight, by, believed: plan.stale_after() }
+        Self { slice, bad, total, observed, weight, by, believed: plan.stale_after(), rules: Rules::of(plan) }
     }
 
     /// The stretches of time that one answer each may hold, as (after, until], oldest first.
@@ -297,20 +305,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MINUTE: Source = Source {
-        slice: Duration::from_mins(1),
-        bad: Record::BadIncrease,
-        total: Record::TotalIncrease,
-        observed: Record::ObservedAt,
-        weight: 1.0,
-        by: Vec::new(),
-        believed: Duration::from_mins(15),
-    };
+    /// An SLO whose slices are a minute long.
+    fn minutely() -> Source {
+        let text = "version: burndown/v1\nservice: shop\nwindow: 6h\nrules: {interval: 1m}\nslos:\n  - {name: requests, objective: 90, sli: {events: {bad: b, total: t}}}\n";
+        let (plan, _) = Plan::of(&crate::spec::load_text("shop.yaml", text).fleet);
+        let source = plan.slos().next().map(Source::of).expect("an SLO");
+        assert_eq!(source.slice, Duration::from_mins(1));
+        source
+    }
 
     proptest! {
         #[test]
         fn chunks_hold_every_second_once(after in 0..2_000_000_000i64, length in -10..20_000_000i64) {
-            let chunks: Vec<_> = MINUTE.chunks(after, after + length).collect();
+            let chunks: Vec<_> = minutely().chunks(after, after + length).collect();
             prop_assert_eq!(chunks.iter().map(|(from, to)| to - from).sum::<i64>(), length.max(0));
             prop_assert!(chunks.iter().all(|(from, to)| from < to && to - from <= 2_880 * 60));
             prop_assert!(chunks.windows(2).all(|pair| pair[0].1 == pair[1].0));

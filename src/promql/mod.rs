@@ -24,7 +24,7 @@ pub use shape::{Groups, Growth, Shape, groups, shape};
 
 /// The longest expression that is read. The parser calls itself for every level of nesting; the deepest
 /// expression of this length takes about a third of a thread's stack of 2 MiB, without optimisation.
-const MAX_BYTES: usize = 8 << 10;
+pub const MAX_BYTES: usize = 8 << 10;
 
 /// Parses an expression of bounded length that Prometheus 2 and 3 read.
 fn parse(text: &str) -> Result<Expr, PromqlError> {

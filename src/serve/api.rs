@@ -28,13 +28,14 @@ const PARTS: [(&str, &str); 3] = [
 ];
 
 /// What the gate may be asked, and what it means.
-const QUERY: [(&str, &str); 6] = [
+const QUERY: [(&str, &str); 7] = [
     ("service", "Only the SLOs of this service"),
     ("slo", "Only SLOs of this name"),
     ("change", "A change of the file that is to begin"),
     ("downtime", "How long users would notice a change that is in no file, such as `5m`; with `duration`"),
     ("duration", "How long it would take, such as `4h`; with `downtime`"),
     ("at", "A moment of the past, such as `2026-01-31T06:00:00Z`"),
+    ("explain", "`true` replays every gate, also one of which Prometheus recorded that it was open all along"),
 ];
 
 /// The status and text of the answer to a path; none if the path is none of these.

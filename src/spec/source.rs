@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::diag::{Code, Diagnostic, Source, SourceId, Sources, Span};
 
 /// The largest file that is read. A service with a hundred SLOs takes about a tenth of it.
-const MAX_BYTES: u64 = 1 << 20;
+pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";

@@ -5,6 +5,7 @@
 //! keep anything, know of servers or terminals, or decide whether a deployment goes on beyond the gate of each SLO.
 
 mod day;
+mod latched;
 pub mod model;
 mod net;
 mod outage;
@@ -19,12 +20,12 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::history::audit::Entry;
+use crate::history::audit::{self, Entry};
 use crate::history::{Group, History, HistoryError, SloKey};
 use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
 
-use model::{Burndown, Data, Days, Outages, SloDetail, SloState, Slos};
+use model::{Burndown, Data, Days, Outages, OverrideState, SloDetail, SloState, Slos};
 pub use outlook::{GroupOutlook, Outlook};
 use state::Looked;
 
@@ -120,14 +121,28 @@ impl Standings {
 
     /// What becomes of the gates of some SLOs, as far as that can be said at `now`, in seconds of Unix time.
     ///
-    /// `wanted` says which, and how many seconds of their budget somebody wants to spend at once, or zero.
-    pub async fn outlooks(&self, wanted: impl Fn(&SloPlan) -> Option<f64>, now: i64) -> Vec<Outlook> {
+    /// `wanted` says which, and how many seconds of their budget somebody wants to spend at once, or zero. Gates of which
+    /// it was recorded that they were open all along are taken from there; `explain` replays them, too.
+    pub async fn outlooks(&self, wanted: impl Fn(&SloPlan) -> Option<f64>, now: i64, explain: bool) -> Vec<Outlook> {
         let wanted = self.slos.iter().filter_map(|plan| Some((plan, wanted(plan)?)));
-        let readings: Vec<_> = wanted.map(|(plan, needed)| self.outlook(plan, needed, now).boxed()).collect();
+        let readings: Vec<_> = wanted.map(|(plan, needed)| self.outlook(plan, needed, now, explain).boxed()).collect();
         stream::iter(readings).buffered(AT_ONCE).collect().await
     }
 
-    async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64) -> Outlook {
+    async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64, explain: bool) -> Outlook {
+        if !explain {
+            // Whatever is wrong with it is wrong with the slices as well, and told there.
+            let key = SloKey::of(&plan.slo);
+            let open = self.history.open_groups(&key, now).await.ok().flatten();
+            if let Some(open) = open
+                && let Ok(entries) = self.history.entries(&key, now, now.saturating_add(1)).await
+            {
+                let overridden = audit::in_force(&entries, now).map(OverrideState::of);
+                if let Some(outlook) = latched::outlook(plan, open, overridden, needed) {
+                    return outlook;
+                }
+            }
+        }
         let read = self.read(plan, state::needed(plan), now).await;
         self.looked(plan, &read, now).outlook(needed)
     }

@@ -19,6 +19,15 @@ const DOCS: [&str; 2] = ["docs/reference/", "docs/schema/"];
 /// The Prometheus that the dashboards which are checked in ask: `make generate` says the same.
 const PROMETHEUS: [&str; 2] = ["--grafana.prometheus-url", "http://prometheus:9090"];
 
+/// A team's directory of Kubernetes, which holds what is generated from its own SLO files: `make generate` says the same.
+const TEAM: &str = "deploy/kubernetes/overlays/example";
+
+/// How they are generated.
+const TEAM_OPTIONS: &str = "--format operator --only rules,grafana --operator.label release=prometheus";
+
+/// What is generated there.
+const TEAM_KINDS: [&str; 2] = ["operator", "grafana"];
+
 /// Compares what is checked in below a directory with what would be generated from the examples.
 fn compare(directory: &Path) -> Finished {
     let examples = root().join("examples");
@@ -33,6 +42,28 @@ fn compare(directory: &Path) -> Finished {
 fn generated_files_are_current() {
     let compared = compare(root());
     assert_eq!(compared.code, Some(0), "run `make generate`\n{}{}", compared.stdout, compared.stderr);
+}
+
+#[test]
+fn generated_objects_of_kubernetes_are_current() {
+    let copy = tempfile::tempdir().unwrap();
+    let compared = |directory: &Path| {
+        let slos = root().join(TEAM).join("slos");
+        let arguments =
+            ["generate".as_ref(), slos.as_os_str(), "--check".as_ref(), "--output".as_ref(), directory.as_os_str()];
+        burndown::run(arguments.into_iter().chain(TEAM_OPTIONS.split(' ').map(AsRef::as_ref)))
+    };
+    let current = compared(&root().join(TEAM));
+    assert_eq!(current.code, Some(0), "run `make generate`\n{}{}", current.stdout, current.stderr);
+    for kind in TEAM_KINDS {
+        copy_all(&root().join(TEAM).join(kind), &copy.path().join(kind));
+    }
+    assert_eq!(compared(copy.path()).code, Some(0));
+    let damaged = copy.path().join("operator/my-app.yaml");
+    fs::write(&damaged, fs::read_to_string(&damaged).unwrap().replace("0.001", "0.002")).unwrap();
+    assert!(compared(copy.path()).stdout.contains("stale: "));
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    assert!(makefile.contains(&format!("generate {TEAM}/slos --output {TEAM} {TEAM_OPTIONS} --prune")));
 }
 
 #[test]
@@ -90,7 +121,9 @@ fn every_generated_file_is_marked_as_generated() {
     let attributes = fs::read_to_string(root().join(".gitattributes")).unwrap();
     let marked = marked(&attributes);
     let directories = KINDS.split(',').map(|kind| format!("{kind}/"));
-    let directories = directories.chain(DOCS.map(str::to_owned)).chain(["deploy/compose/generated/".to_owned()]);
+    let of_team = TEAM_KINDS.map(|kind| format!("{TEAM}/{kind}/"));
+    let directories = directories.chain(of_team).chain(DOCS.map(str::to_owned));
+    let directories = directories.chain(["deploy/compose/generated/".to_owned()]);
     assert_eq!(marked, directories.collect::<Vec<_>>());
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     assert!(makefile.contains(&format!(" --only {KINDS} ")) && makefile.contains(&PROMETHEUS.join(" ")));

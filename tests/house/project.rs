@@ -144,7 +144,7 @@ fn console_lines(markdown: &str) -> Vec<String> {
     let mut commands = Vec::new();
     for line in markdown.lines() {
         if line.starts_with("```") {
-            inside = line == "```console";
+            inside = line.starts_with("```console");
         } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
             commands.push(command.split(" #").next().unwrap_or(command).trim().to_owned());
         }
@@ -163,7 +163,7 @@ fn refused(command: &str) -> Option<String> {
             (!made.expect("make is missing: apt-get install make").status.success())
                 .then(|| format!("`{command}`: no such target"))
         }
-        (Some("promtool"), _) => None,
+        (Some("promtool" | "prometheus" | "sh"), _) => None,
         _ => Some(format!("`{command}`: this test does not know the program")),
     }
 }

@@ -7,7 +7,7 @@ use super::{Bench, assert_good, file};
 #[test]
 fn each_service_is_a_file_of_its_own() {
     let bench = Bench::new();
-    bench.write("a.yaml", &file("sloth").replace("\"bakery\"\n", "\"bakery\"\n"));
+    bench.write("a.yaml", file("sloth"));
     bench.write("b.yaml", file("pyrra"));
     let to_stdout = bench.run(&["import", "@/a.yaml", "@/b.yaml"]);
     assert_eq!(to_stdout.code, Some(2), "{}", to_stdout.stderr);

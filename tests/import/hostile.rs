@@ -48,6 +48,56 @@ fn documents_share_one_bound() {
     assert!(finished.stderr.contains("error[too-complex]"), "{}", finished.stderr);
 }
 
+/// What is said of a text that must not be imported whole.
+fn refused(text: &str) -> String {
+    let bench = Bench::new();
+    bench.write("slo.yaml", text);
+    let finished = bench.run(&["import", "@/slo.yaml", "-o", "@/out"]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    finished.stderr
+}
+
+#[test]
+fn what_is_repeated_by_reference_is_bounded() {
+    let slo = "{name: a, objective: 99, sli: {raw: {error_ratio_query: r}}}";
+    let many = format!("version: prometheus/v1\nservice: x\nslos: [&s {slo}{}]\n", ", *s".repeat(9_000));
+    assert!(refused(&many).contains("error[file-too-large]"));
+
+    // A hundred objectives of each SLO share its long selectors.
+    let long = "x".repeat(7_000);
+    let metric =
+        |name: &str| format!("{{metricSource: {{type: Prometheus, spec: {{query: '{name}{{a=\"{long}\"}}'}}}}}}");
+    let ratio = format!("{{counter: true, good: {}, total: {}}}", metric("g"), metric("t"));
+    let document = |objectives: usize| {
+        format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{name: a}}\nspec:\n  service: x\n  budgetingMethod: Occurrences\n  \
+             indicator: {{spec: {{ratioMetric: {ratio}}}}}\n  objectives: [{}]\n---\n",
+            vec!["{target: 0.9}"; objectives].join(", ")
+        )
+    };
+    let text = refused(&document(100).repeat(6));
+    assert!(text.contains("these SLOs hold too much"), "{text}");
+    let text = refused(&document(101));
+    assert!(text.contains("there are 101 objectives"), "{text}");
+}
+
+#[test]
+fn what_no_slo_file_holds_is_refused() {
+    let labels: String = (0..101).map(|number| format!("l{number}: x, ")).collect();
+    let text = file("sloth").replace("labels: {owner:", &format!("labels: {{{labels}owner:"));
+    assert!(refused(&text).contains("there are 104 labels"));
+    let long = format!("error_ratio_query: '{}'", "x".repeat(8_200));
+    let text = refused(&file("sloth").replace("error_ratio_query: 1", &format!("{long} #")));
+    assert!(text.contains("error[invalid-promql]: the expression has 8200 bytes"), "{text}");
+    // A ratio stands in the SLO file twice.
+    let mut text = "version: prometheus/v1\nservice: x\nslos:\n".to_owned();
+    for number in 0..150 {
+        let query = format!("sum(rate(x{{a=\"{}\"}}[{{{{.window}}}}]))", "x".repeat(6_000));
+        let _ = writeln!(text, "- {{name: s{number}, objective: 99, sli: {{raw: {{error_ratio_query: '{query}'}}}}}}");
+    }
+    assert!(refused(&text).contains("would be larger than 1 MiB"));
+}
+
 #[test]
 fn odd_texts_are_written_so_that_they_read_the_same() {
     for odd in [

@@ -34,8 +34,11 @@ const TRAFFIC: [Series; 14] = [
     Series { name: "baked:ratio", values: "0.875x900" },
 ];
 
+/// An SLO, its error ratio, and how its own tool would divide over a window.
+type Case<'a> = (&'a str, &'a str, fn(&str) -> String);
+
 /// Imports a file, generates its rules, and compares: for each SLO what its tool would record over a window.
-fn agrees(name: &str, service: &str, cases: &[(&str, &str, fn(&str) -> String)]) {
+fn agrees(name: &str, service: &str, cases: &[Case<'_>]) {
     let bench = Bench::new();
     bench.write("slo.yaml", file(name));
     let imported = bench.run(&["import", "@/slo.yaml"]);
@@ -49,7 +52,7 @@ fn agrees(name: &str, service: &str, cases: &[(&str, &str, fn(&str) -> String)])
 }
 
 /// For each SLO and window, that there is a ratio, that it is the expected one, and that both ways agree.
-fn promtool_test(service: &str, cases: &[(&str, &str, fn(&str) -> String)]) -> String {
+fn promtool_test(service: &str, cases: &[Case<'_>]) -> String {
     let mut text = format!(
         "rule_files: [rules/{service}.fast.yaml]\nevaluation_interval: 30s\ntests:\n- interval: 30s\n  input_series:\n"
     );

@@ -94,6 +94,8 @@ fn what_the_unit_names_is_in_the_package() {
     let metadata = metadata();
     let units = Path::new(metadata["systemd-units"]["unit-scripts"].as_str().expect("a directory"));
     assert!(root().join(units).join("burndown.service").exists());
+    let licence = text(metadata["license-file"][0].as_str().expect("a path"));
+    assert!(licence.starts_with("Format: ") && licence.contains("License: Apache-2.0"), "{licence}");
     let scripts = Path::new(metadata["maintainer-scripts"].as_str().expect("a directory"));
     let script = fs::read_to_string(root().join(scripts).join("postrm")).unwrap();
     // Without this line, nothing would be said to systemd.

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{Shop, deployed, deployed_path};
 use crate::support::burndown::Finished;
+use crate::support::python;
 
 /// A directory with `burndown` in it, as a runner has it on its PATH, and where a job writes its files.
 struct Runner(TempDir);
@@ -185,9 +186,11 @@ fn the_stage_of_jenkins_passes_while_the_gate_is_open() {
 
 /// What a schema that is published says of a file.
 fn complaints(schema: &str, file: &Path) -> Option<String> {
-    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/python/bin/check-jsonschema");
-    assert!(tool.exists(), "run scripts/peers, which installs check-jsonschema");
-    let output = Command::new(tool).args(["--builtin-schema", schema]).arg(file).output().unwrap();
+    let output = Command::new(python::program("check-jsonschema"))
+        .args(["--builtin-schema", schema])
+        .arg(file)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     (!output.status.success()).then_some(said)
 }

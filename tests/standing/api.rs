@@ -148,7 +148,10 @@ fn status_says_the_same_from_a_server_and_from_prometheus() {
     let one = status(&["--server", &server, "--slo", "requests", "--output", "json"]);
     let json: Value = serde_json::from_str(&one.stdout).unwrap();
     assert_eq!((one.code, json["slos"].as_array().unwrap().len()), (Some(0), 1), "{}", one.stdout);
-    assert_eq!(status(&["--server", &server, "--slo", "nothing"]).code, Some(2));
+    for (name, said) in [("nothing", "no SLO `nothing`"), ("request", "no SLO `request`; did you mean `requests`?")] {
+        let none = status(&["--server", &server, "--slo", name]);
+        assert_eq!((none.code, none.stderr), (Some(2), format!("burndown: there is {said}\n")));
+    }
 }
 
 #[test]

@@ -22,9 +22,9 @@ use crate::support::prometheus::Prometheus;
 use crate::support::random::Random;
 
 /// 14 November 2023, midnight.
-const START: i64 = 1_699_920_000;
+pub(crate) const START: i64 = 1_699_920_000;
 const DAY: i64 = 86_400;
-const HOUR: i64 = 3_600;
+pub(crate) const HOUR: i64 = 3_600;
 
 pub(crate) fn plan(slo_file: &str) -> Plan {
     let directory = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ fn assert_recorded(prometheus: &Prometheus, full: &Full, window: &str, at: i64) 
     }
 }
 
-const KINDS: &str = "version: burndown/v1
+pub(crate) const KINDS: &str = "version: burndown/v1
 service: shop
 window: 1d
 rules: {interval: 5m, delay: 5m, lookback: 15m}
@@ -104,7 +104,7 @@ slos:
 ";
 
 /// Two and a half days: `/` fails for an hour in the second night and for a while in the next, `/pay` vanishes at times.
-fn counters() -> String {
+pub(crate) fn counters() -> String {
     let mut random = Random::new(7);
     let mut text = String::new();
     let mut samples: BTreeMap<String, String> = BTreeMap::new();
@@ -155,7 +155,7 @@ fn counters() -> String {
 }
 
 /// Records what the rules of an SLO file would have, the latch of the gate among it.
-fn record(past: &Past, slo_file: &str, start: i64, end: i64) {
+pub(crate) fn record(past: &Past, slo_file: &str, start: i64, end: i64) {
     let directory = tempfile::tempdir().unwrap();
     let (file, output) = (directory.path().join("shop.yaml"), directory.path().join("out"));
     fs::write(&file, slo_file).unwrap();

@@ -8,7 +8,7 @@ use burndown::{generate, slo, spec};
 use tempfile::TempDir;
 
 use super::http;
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, Setup};
 use super::remote_write::Request;
 
 /// How much of the past one block and one query hold: at 30 seconds an evaluation just within the 11,000 points that
@@ -94,6 +94,11 @@ impl Past {
     /// A Prometheus that shows it.
     pub(crate) fn open(&self) -> Prometheus {
         Prometheus::over(&self.data())
+    }
+
+    /// A Prometheus that goes on from it.
+    pub(crate) fn resume(&self, setup: &Setup) -> Prometheus {
+        Prometheus::resumed(setup, &self.data())
     }
 
     #[track_caller]

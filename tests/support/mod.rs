@@ -18,6 +18,7 @@ pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
+pub(crate) mod python;
 pub(crate) mod random;
 pub(crate) mod remote_write;
 pub(crate) mod servers;

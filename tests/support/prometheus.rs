@@ -66,6 +66,11 @@ impl Prometheus {
         Self::over_with(data, &[])
     }
 
+    /// Starts it over a directory of blocks that holds the past, and goes on from there.
+    pub(crate) fn resumed(setup: &Setup, data: &Path) -> Self {
+        Self::launch(&configuration(setup), Some(data), &[])
+    }
+
     /// Starts it over an empty directory that it fills with what is sent to it, native histograms among it.
     pub(crate) fn receiving(data: &Path) -> Self {
         let (receiver, native) = ("--web.enable-remote-write-receiver", "--enable-feature=native-histograms");

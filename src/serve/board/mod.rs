@@ -52,8 +52,8 @@ impl Board {
     /// [`NoAnswer`].
     pub(super) async fn gate(&self, question: &Question, now: Timestamp) -> Result<Answer, NoAnswer> {
         let look = match question.at {
-            None => self.keeper.look_if_watched().await,
-            Some(_) => None,
+            None if !question.explain => self.keeper.look_if_watched().await,
+            _ => None,
         };
         let seen = look.as_ref().and_then(|look| Some((look, Timestamp::from_second(look.at).ok()?)));
         if let (Some((look, at)), None) = (seen, &question.change) {

@@ -2,8 +2,9 @@
 
 use crate::diag::{Diagnostic, Level, Span};
 
-use super::super::raw::{Entry, Node};
+use super::super::raw::{Entry, Node, Value};
 use super::super::read::Reader;
+use super::NODE_WEIGHT;
 use super::tree::{Placed, entry, mapping, scalar};
 
 /// An SLO as its tool names it, with the parts of ours that it becomes.
@@ -53,6 +54,25 @@ impl Draft {
         ];
         mapping(entries.into_iter().flatten().collect(), span)
     }
+}
+
+impl Draft {
+    /// What it holds, in bytes of text and some for each value.
+    pub(super) fn weight(&self) -> usize {
+        let labels = self.service_labels.iter().chain(&self.labels).map(|label| label.key.len() + weight(&label.value));
+        let parts = [Some(&self.sli), self.description.as_ref(), self.budgeting.as_ref(), self.alerting.as_ref()];
+        labels.sum::<usize>() + parts.into_iter().flatten().map(weight).sum::<usize>()
+    }
+}
+
+fn weight(node: &Node) -> usize {
+    NODE_WEIGHT
+        + match &node.value {
+            Value::Null => 0,
+            Value::Scalar(text) => text.len(),
+            Value::List(nodes) => nodes.iter().map(weight).sum(),
+            Value::Map(entries) => entries.iter().map(|entry| entry.key.len() + weight(&entry.value)).sum(),
+        }
 }
 
 /// How alerts behave, key by key; nothing where all is as usual.

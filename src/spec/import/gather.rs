@@ -1,12 +1,13 @@
 //! Drafts → files: one for each service, with names that are unique and fit, and with nothing that validation refuses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::diag::{Code, Diagnostic, Sources};
+use crate::diag::{Code, Diagnostic, Sources, Span};
 use crate::units::Name;
 
 use super::super::raw::{Entry, Node};
 use super::super::read::{Reader, quoted};
+use super::super::source::MAX_BYTES;
 use super::super::{load_text, raw, validate};
 use super::draft::Draft;
 use super::tree::{entry, list, mapping, same, scalar};
@@ -35,13 +36,14 @@ struct Services<'a> {
     list: Vec<Service<'a>>,
     /// The name of each service here, by its name there.
     names: BTreeMap<String, String>,
+    taken: names::Taken,
 }
 
 /// A service with its SLOs.
 struct Service<'a> {
     name: String,
     slos: Vec<Named<'a>>,
-    taken: BTreeSet<String>,
+    taken: names::Taken,
 }
 
 /// A draft with its name here.
@@ -58,12 +60,11 @@ impl<'a> Services<'a> {
             return;
         }
         let at = self.list.iter().position(|service| service.name == service_name).unwrap_or_else(|| {
-            self.list.push(Service { name: service_name, slos: Vec::new(), taken: BTreeSet::new() });
+            self.list.push(Service { name: service_name, slos: Vec::new(), taken: names::Taken::default() });
             self.list.len() - 1
         });
         let Some(service) = self.list.get_mut(at) else { return };
-        let name = unique(reader, &service.taken, draft);
-        service.taken.insert(name.clone());
+        let name = unique(reader, &mut service.taken, draft);
         service.slos.push(Named { name, draft });
     }
 
@@ -76,8 +77,7 @@ impl<'a> Services<'a> {
             return known.clone();
         }
         let nearest = names::nearest_name(&draft.service.text, "service");
-        let is_taken = |name: &String| self.names.values().any(|taken| taken == name);
-        let free = first_free(&nearest, is_taken);
+        let free = self.taken.take(&nearest);
         if free != draft.service.text {
             let why = if free == nearest { "not a name here" } else { "the nearest name is taken" };
             reader.report(names::renamed("the service", &draft.service, &free, why));
@@ -87,17 +87,10 @@ impl<'a> Services<'a> {
     }
 }
 
-/// A name, or the first of it with a number that nothing has.
-fn first_free(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
-    let numbers = (2..).map(|number| names::numbered(name, number));
-    let mut candidates = std::iter::once(name.to_owned()).chain(numbers);
-    candidates.find(|candidate| !is_taken(candidate)).unwrap_or_else(|| name.to_owned())
-}
-
 /// The name of an SLO here.
-fn unique(reader: &mut Reader, taken: &BTreeSet<String>, draft: &Draft) -> String {
+fn unique(reader: &mut Reader, taken: &mut names::Taken, draft: &Draft) -> String {
     let nearest = names::nearest_name(&draft.name.text, "slo");
-    let free = first_free(&nearest, |name| taken.contains(name));
+    let free = taken.take(&nearest);
     if free != draft.name.text {
         let why = if free == nearest { "not a name here" } else { "another SLO of the service has this name" };
         reader.report(names::renamed("the SLO", &draft.name, &free, why));
@@ -123,7 +116,7 @@ fn is_valid(reader: &mut Reader, draft: &Draft, service: &str) -> bool {
 }
 
 /// What a file says before its SLOs.
-fn head(service: &str, labels: Vec<Entry>, span: crate::diag::Span) -> Vec<Entry> {
+fn head(service: &str, labels: Vec<Entry>, span: Span) -> Vec<Entry> {
     let mut entries = vec![entry("version", scalar("burndown/v1", span)), entry("service", scalar(service, span))];
     if !labels.is_empty() {
         entries.push(entry("labels", mapping(labels, span)));
@@ -137,14 +130,19 @@ impl Service<'_> {
         let Some(first) = self.slos.first() else { return Ok(None) };
         let (span, shared) = (first.draft.name.span, self.shared_labels());
         let head = mapping(head(&self.name, shared.clone(), span), span);
-        let slos: Vec<(Vec<String>, Node)> =
-            self.slos.iter().map(|slo| (slo.comment(sources), slo.tree(&shared))).collect();
+        let spans: Vec<Span> = self.slos.iter().map(|slo| slo.draft.name.span).collect();
+        let places = sources.places_of(&spans);
+        let told = self.slos.iter().zip(places).map(|(slo, place)| (slo.comment(place), slo.tree(&shared)));
+        let slos: Vec<(Vec<String>, Node)> = told.collect();
         let comment = ["Imported by burndown. This is the file to edit from now on.".to_owned()];
         for style in print::Style::ALL {
             if let Some(text) = print::file(&comment, &head, &slos, style)
                 && reads_as(&text, &head, &slos)
                 && let Ok(service) = self.name.parse::<Name>()
             {
+                if text.len() as u64 > MAX_BYTES {
+                    return Err(Box::new(too_large(&self.name, span)));
+                }
                 return Ok(Some(SloFile { service, slos: slos.len(), text }));
             }
         }
@@ -166,8 +164,8 @@ impl Service<'_> {
 
 impl Named<'_> {
     /// Where the SLO comes from, and what its tool calls it.
-    fn comment(&self, sources: &Sources) -> Vec<String> {
-        let place = sources.place_of(self.draft.name.span).unwrap_or_default();
+    fn comment(&self, place: Option<String>) -> Vec<String> {
+        let place = place.unwrap_or_default();
         let named = if self.name == self.draft.name.text {
             String::new()
         } else {
@@ -184,6 +182,13 @@ impl Named<'_> {
         let labels = names::merged(&self.draft.service_labels, &self.draft.labels);
         self.draft.slo(&self.name, labels.iter().filter(|label| !is_shared(label)).cloned().collect())
     }
+}
+
+/// What is said of a service that no SLO file may hold.
+fn too_large(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::FileTooLarge, format!("the file of the service `{name}` would be larger than 1 MiB"))
+        .at(span, "the first of its SLOs")
+        .help("import its files one after another: several SLO files may hold one service")
 }
 
 /// Whether a text is a good SLO file, and says what the trees say, word for word.

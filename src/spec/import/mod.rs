@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 
 use crate::diag::{Code, Diagnostic, Level, Sources, Span};
+use crate::promql::{MAX_BYTES, PromqlError};
 use crate::units::{Duration, Name};
 
 use super::raw::{self, Entry, Node, Value};
@@ -41,6 +42,16 @@ pub struct Options {
     /// The window of SLOs that have none of their own.
     pub window: Option<Duration>,
 }
+
+/// The longest description that is taken over, in bytes.
+const MAX_DESCRIPTION: usize = 4 << 10;
+
+/// Bound on what all SLOs hold together, in bytes of text and [`NODE_WEIGHT`] for each value: many may refer to one
+/// indicator.
+const MAX_WEIGHT: usize = 8 << 20;
+
+/// What a value weighs besides its text.
+const NODE_WEIGHT: usize = 32;
 
 /// What came of files of other tools.
 #[derive(Debug)]
@@ -125,19 +136,44 @@ fn redact(sources: &mut Sources, node: &Node) {
 
 /// The SLOs of all documents, whatever their format.
 fn drafts(reader: &mut Reader, documents: &[Node], context: &mut Context<'_>) -> Vec<Draft> {
-    let mut drafts = Vec::new();
+    let mut drafts = Drafts::default();
     let mut openslo = Vec::new();
     for node in documents.iter().flat_map(members) {
         match Format::of(node) {
-            Ok(Format::Sloth) => drafts.extend(sloth::file(reader, node, context)),
-            Ok(Format::SlothObject) => drafts.extend(sloth::object(reader, node, context)),
-            Ok(Format::Pyrra) => drafts.extend(draft::whole(reader, |reader| pyrra::object(reader, node, context))),
+            Ok(Format::Sloth) => sloth::file(reader, node, context, &mut drafts),
+            Ok(Format::SlothObject) => sloth::object(reader, node, context, &mut drafts),
+            Ok(Format::Pyrra) => {
+                let draft = draft::whole(reader, |reader| pyrra::object(reader, node, context));
+                draft.into_iter().for_each(|draft| drafts.push(reader, draft));
+            }
             Ok(Format::OpenSlo) => openslo.push(node),
             Err(problem) => reader.report(*problem),
         }
     }
-    drafts.extend(openslo::documents(reader, &openslo, context.options));
-    drafts
+    openslo::documents(reader, &openslo, context.options, &mut drafts);
+    drafts.list
+}
+
+/// The SLOs so far, within bounds.
+#[derive(Default)]
+struct Drafts {
+    list: Vec<Draft>,
+    weight: usize,
+}
+
+impl Drafts {
+    /// Adds an SLO, unless all of them hold too much by then.
+    fn push(&mut self, reader: &mut Reader, draft: Draft) {
+        let before = self.weight;
+        self.weight = self.weight.saturating_add(draft.weight());
+        if self.weight <= MAX_WEIGHT {
+            self.list.push(draft);
+        } else if before <= MAX_WEIGHT {
+            let message = "these SLOs hold too much once what they refer to is unfolded";
+            let problem = Diagnostic::new(Code::TooComplex, message).at(draft.name.span, "the limit is reached here");
+            reader.report(problem.help("import fewer files at once"));
+        }
+    }
 }
 
 /// The documents in a list of Kubernetes objects, or the document itself.
@@ -227,6 +263,20 @@ fn text(reader: &mut Reader, node: &Node, what: &str) -> Option<Node> {
     reader.text(node, what).map(|text| scalar(text.trim(), node.span))
 }
 
+/// A description, unless it is a book.
+fn description(reader: &mut Reader, fields: &Fields<'_>) -> Option<Node> {
+    let node = text(reader, fields.get("description")?, "`description`")?;
+    if word_of(Some(&node)).is_some_and(|text| text.len() > MAX_DESCRIPTION) {
+        let problem = Diagnostic::new(Code::ImportLeftOut, "a description is left out");
+        let problem = problem.at(node.span, format!("longer than {} KiB", MAX_DESCRIPTION >> 10));
+        reader.report(
+            problem.help("it would be a label of a series: write a sentence, and a link as `alerting.runbook`"),
+        );
+        return None;
+    }
+    Some(node)
+}
+
 /// A percentage as it stands, to the last decimal.
 fn percent(reader: &mut Reader, node: &Node) -> Option<Node> {
     let text = reader.text(node, "the objective")?;
@@ -237,6 +287,10 @@ fn percent(reader: &mut Reader, node: &Node) -> Option<Node> {
 /// PromQL in which a template leaves the range open, as sloth has it and OpenSLO took it over.
 fn query(reader: &mut Reader, node: &Node) -> Option<Placed> {
     let mut rest = reader.text(node, "a query")?.trim();
+    if rest.len() > MAX_BYTES {
+        let error = PromqlError::TooLong(rest.len());
+        return reader.accept(node.span, Code::InvalidPromql, Err(error.into()));
+    }
     let mut text = String::new();
     while let Some((before, after)) = rest.split_once("{{") {
         let (action, behind) = after.split_once("}}").unwrap_or((after, ""));

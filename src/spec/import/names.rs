@@ -1,6 +1,6 @@
 //! Names and labels of other tools, brought into the grammar of SLO files. Every change is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Code, Diagnostic, Span};
 use crate::names::label;
@@ -13,6 +13,9 @@ use super::tree::{Placed, entry, scalar};
 /// The longest name, in characters; a number may have to follow it.
 const MAX_NAME: usize = 63;
 
+/// How many labels are read of one mapping; Prometheus servers refuse series with far fewer.
+const MAX_LABELS: usize = 100;
+
 /// The name nearest to a text; `fallback` where nothing of it fits.
 pub(super) fn nearest_name(text: &str, fallback: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -24,10 +27,32 @@ pub(super) fn nearest_name(text: &str, fallback: &str) -> String {
 }
 
 /// `name` with a number behind it, within the longest name.
-pub(super) fn numbered(name: &str, number: usize) -> String {
+fn numbered(name: &str, number: usize) -> String {
     let suffix = format!("-{number}");
     let kept: String = name.chars().take(MAX_NAME - suffix.len()).collect();
     format!("{kept}{suffix}")
+}
+
+/// Names that are taken, and how often each was wanted.
+#[derive(Default)]
+pub(super) struct Taken {
+    names: BTreeSet<String>,
+    wanted: BTreeMap<String, usize>,
+}
+
+impl Taken {
+    /// Takes a name, or the first of it with a number that is free.
+    pub(super) fn take(&mut self, name: &str) -> String {
+        // Numbers go on where they ended, so that many equal names do not take ever longer.
+        let count = self.wanted.entry(name.to_owned()).or_insert(0);
+        loop {
+            *count += 1;
+            let candidate = if *count == 1 { name.to_owned() } else { numbered(name, *count) };
+            if self.names.insert(candidate.clone()) {
+                return candidate;
+            }
+        }
+    }
 }
 
 /// Says that a name became another one.
@@ -61,6 +86,15 @@ fn identifier(text: &str) -> Option<String> {
 /// here all the same.
 pub(super) fn labels(reader: &mut Reader, node: Option<&Node>, allowed: &[&str]) -> Vec<Entry> {
     let Some(entries) = node.and_then(|node| reader.entries(node, "`labels`")) else { return Vec::new() };
+    if entries.len() > MAX_LABELS {
+        let problem = Diagnostic::new(Code::ImportRefused, format!("there are {} labels", entries.len()));
+        let span = entries.first().map_or_else(|| node.map(|node| node.span), |first| Some(first.key_span));
+        let problem = span.into_iter().fold(problem, |problem, span| problem.at(span, "the first of them"));
+        reader.report(
+            problem.help(format!("at most {MAX_LABELS} labels are imported: no Prometheus keeps more of a series")),
+        );
+        return Vec::new();
+    }
     let mut found: Vec<Entry> = Vec::new();
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
     for one in entries {
@@ -163,9 +197,12 @@ mod tests {
         {
             assert_eq!(nearest_name(text, "slo"), name, "{text}");
         }
-        let long = "x".repeat(80);
-        assert_eq!(nearest_name(&long, "slo").len(), 63);
-        assert!(numbered(&nearest_name(&long, "slo"), 12).parse::<Name>().is_ok());
+        let long = nearest_name(&"x".repeat(80), "slo");
+        assert_eq!(long.len(), 63);
+        assert!(numbered(&long, 12).parse::<Name>().is_ok());
+        let mut taken = Taken::default();
+        let names = ["a", "a-2", "a", "a", &long, &long].map(|name| taken.take(name));
+        assert_eq!(names, ["a", "a-2", "a-3", "a-4", &long, &format!("{}-2", &long[..61])]);
         assert_eq!(identifier("slo_foo-bar.9"), Some("slo_foo_bar_9".to_owned()));
         assert_eq!(identifier("9x"), Some("_9x".to_owned()));
         assert_eq!(identifier("é"), None);

@@ -11,10 +11,10 @@ use crate::diag::{Code, Diagnostic, Span};
 
 use super::super::raw::{Node, Value};
 use super::super::read::{Fields, Reader, quoted};
-use super::Options;
 use super::draft::Draft;
 use super::names;
 use super::tree::{Placed, scalar};
+use super::{Drafts, Options};
 
 /// The keys of every document.
 const DOCUMENT: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
@@ -43,15 +43,17 @@ struct Shared<'a> {
 }
 
 /// The SLOs of documents, which may refer to each other.
-pub(super) fn documents(reader: &mut Reader, nodes: &[&Node], options: &Options) -> Vec<Draft> {
+pub(super) fn documents(reader: &mut Reader, nodes: &[&Node], options: &Options, drafts: &mut Drafts) {
     let shared = shared(nodes);
-    let mut drafts = Vec::new();
     for node in nodes {
         let Some(fields) = reader.foreign(node, "an OpenSLO document", &DOCUMENT) else { continue };
         let kind =
             reader.require(&fields, "kind").and_then(|node| Some(Placed::new(reader.text(node, "`kind`")?, node.span)));
         match kind.as_ref().map(|kind| kind.text.as_str()) {
-            Some("SLO") => drafts.extend(slo(reader, &fields, &shared, options)),
+            Some("SLO") => {
+                let found = slo(reader, &fields, &shared, options);
+                found.into_iter().for_each(|draft| drafts.push(reader, draft));
+            }
             Some("SLI" | "DataSource" | "Service") | None => {}
             Some(other) => {
                 let message = format!("the {} is left out", quoted(other));
@@ -62,7 +64,6 @@ pub(super) fn documents(reader: &mut Reader, nodes: &[&Node], options: &Options)
             }
         }
     }
-    drafts
 }
 
 fn shared<'a>(nodes: &[&'a Node]) -> Shared<'a> {
@@ -97,22 +98,12 @@ fn slo(reader: &mut Reader, fields: &Fields<'_>, shared: &Shared<'_>, options: &
     let service = reader.require(&spec, "service");
     let service = service.and_then(|node| Some(Placed::new(reader.text(node, "`service`")?, node.span)));
     let labels = names::labels(reader, metadata.get("labels"), &[]);
-    if let Some(node) = metadata.get("annotations") {
-        let problem = Diagnostic::new(Code::ImportLeftOut, "the annotations of an SLO are left out");
-        reader.report(problem.at(node.span, "for other programs").help("`labels` are what burndown hands on"));
-    }
-    if let Some(Node { span, value: Value::List(policies) }) = spec.get("alertPolicies")
-        && !policies.is_empty()
-    {
-        let problem =
-            Diagnostic::new(Code::ImportLeftOut, "the alert policies of an SLO are left out").at(*span, "left out");
-        reader.report(problem.help("burndown alerts by the usual pairs of windows; `alerting.windows` sets others"));
-    }
+    report_left_out(reader, &metadata, &spec);
     let (Some(name), Some(service)) = (name, service) else { return Vec::new() };
     let service = options.service.as_ref().map_or(service, |service| Placed::new(service.as_str(), name.span));
     let window = window(reader, &spec, options);
     let remark = display_name(&metadata);
-    let description = spec.get("description").and_then(|node| super::text(reader, node, "`description`"));
+    let description = super::description(reader, &spec);
     let format =
         if super::word_of(fields.get("apiVersion")) == Some("openslo/v1") { "OpenSLO v1" } else { "OpenSLO v1alpha" };
     let read = objective::all(reader, &spec, shared, &name);
@@ -132,6 +123,24 @@ fn slo(reader: &mut Reader, fields: &Fields<'_>, shared: &Shared<'_>, options: &
         alerting: None,
     });
     drafts.collect()
+}
+
+/// Says what of an SLO is not taken over.
+fn report_left_out(reader: &mut Reader, metadata: &Fields<'_>, spec: &Fields<'_>) {
+    if let Some(node) = metadata.get("annotations") {
+        let problem = Diagnostic::new(Code::ImportLeftOut, "the annotations of an SLO are left out");
+        reader.report(problem.at(node.span, "for other programs").help("`labels` are what burndown hands on"));
+    }
+    if let Some(Node { span, value: Value::List(policies) }) = spec.get("alertPolicies")
+        && !policies.is_empty()
+    {
+        let problem = Diagnostic::new(Code::ImportLeftOut, "the alert policies of an SLO are left out");
+        reader.report(
+            problem
+                .at(*span, "left out")
+                .help("burndown alerts by the usual pairs of windows; `alerting.windows` sets others"),
+        );
+    }
 }
 
 /// What people call a thing.

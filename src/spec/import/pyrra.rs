@@ -29,7 +29,7 @@ pub(super) fn object(reader: &mut Reader, node: &Node, context: &mut Context<'_>
     let objective = reader.require(&spec, "target").and_then(|node| super::percent(reader, node));
     let window = reader.require(&spec, "window").and_then(|node| super::text(reader, node, "`window`"));
     let sli = reader.require(&spec, "indicator").and_then(|node| sli(reader, node));
-    let description = spec.get("description").and_then(|node| super::text(reader, node, "`description`"));
+    let description = super::description(reader, &spec);
     if let Some(span) = spec.get("partial_response_strategy").map(|node| node.span) {
         let problem = Diagnostic::new(Code::ImportLeftOut, "the strategy for partial responses is left out");
         reader.report(problem.at(span, "only the ruler of Thanos knows it"));

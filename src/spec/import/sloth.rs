@@ -9,7 +9,7 @@ use super::draft::{self, Draft, whole};
 use super::indicator::{self, Counts};
 use super::names;
 use super::tree::{Placed, entry, mapping, scalar};
-use super::{Context, child};
+use super::{Context, Drafts, child};
 
 /// The window of every SLO unless sloth is started with another one.
 const WINDOW: &str = "30d";
@@ -55,35 +55,33 @@ const SLO: [&str; 9] =
     ["name", "description", "objective", "labels", "infoLabels", "sli", "alerting", "interval", "plugins"];
 
 /// The SLOs of a file.
-pub(super) fn file(reader: &mut Reader, node: &Node, context: &mut Context<'_>) -> Vec<Draft> {
-    specification(reader, node, &FILE, context)
+pub(super) fn file(reader: &mut Reader, node: &Node, context: &mut Context<'_>, drafts: &mut Drafts) {
+    specification(reader, node, &FILE, context, drafts);
 }
 
 /// The SLOs of a Kubernetes object.
-pub(super) fn object(reader: &mut Reader, node: &Node, context: &mut Context<'_>) -> Vec<Draft> {
+pub(super) fn object(reader: &mut Reader, node: &Node, context: &mut Context<'_>, drafts: &mut Drafts) {
     let known = ["apiVersion", "kind", "metadata", "spec", "status"];
-    let Some(fields) = reader.foreign(node, "a PrometheusServiceLevel", &known) else { return Vec::new() };
+    let Some(fields) = reader.foreign(node, "a PrometheusServiceLevel", &known) else { return };
     super::object_labels(reader, &fields, &[], &mut context.said);
-    let Some(spec) = reader.require(&fields, "spec") else { return Vec::new() };
-    specification(reader, spec, &OBJECT, context)
+    let Some(spec) = reader.require(&fields, "spec") else { return };
+    specification(reader, spec, &OBJECT, context, drafts);
 }
 
-fn specification(reader: &mut Reader, node: &Node, words: &Words, context: &mut Context<'_>) -> Vec<Draft> {
-    let Some(fields) = reader.foreign(node, "a specification of sloth", words.spec) else { return Vec::new() };
+fn specification(reader: &mut Reader, node: &Node, words: &Words, context: &mut Context<'_>, drafts: &mut Drafts) {
+    let Some(fields) = reader.foreign(node, "a specification of sloth", words.spec) else { return };
     let service = reader.require(&fields, "service");
     let service = service.and_then(|node| Some(Placed::new(reader.text(node, "`service`")?, node.span)));
     let labels = names::labels(reader, fields.get("labels"), &[]);
     left_out_plugins(reader, &fields, words.plugins);
     let nodes = reader.require(&fields, "slos").and_then(|node| reader.filled_list(node, "`slos`"));
-    let (Some(service), Some(nodes)) = (service, nodes) else { return Vec::new() };
-    let mut drafts = Vec::new();
+    let (Some(service), Some(nodes)) = (service, nodes) else { return };
     for node in nodes {
         if let Some(draft) = whole(reader, |reader| slo(reader, node, words, &service, &labels, context)) {
             say_what_differs(reader, node, &draft, context);
-            drafts.push(draft);
+            drafts.push(reader, draft);
         }
     }
-    drafts
 }
 
 /// What means something else in every file of sloth.
@@ -156,7 +154,7 @@ fn slo(
         reader.report(problem.at(span, "an interval of its own").help("`rules.interval` sets that of a whole service"));
     }
     let alerting = fields.get("alerting").and_then(|node| alerting(reader, node, words));
-    let description = fields.get("description").and_then(|node| super::text(reader, node, "`description`"));
+    let description = super::description(reader, &fields);
     let (name, objective, sli) = (name?, objective?, sli?);
     Some(Draft {
         service: service.clone(),

@@ -10,7 +10,7 @@ use crate::house::root;
 #[test]
 fn the_reference_of_diagnostics_is_current() {
     let mut text = head("Diagnostics", "the codes (`src/diag/code.rs`) and the renderings that tests pin");
-    text.push_str("Everything that `burndown check` may say, with an example of each. `--output json` carries the same codes.\n\n");
+    text.push_str("Everything that `burndown check` and `burndown import` may say, with an example of each. `--output json` carries the same codes.\n\n");
     let pinned = pinned();
     for code in Code::ALL {
         text.push_str(&section(*code, &pinned));
@@ -31,8 +31,13 @@ fn section(code: Code, pinned: &[String]) -> String {
 
 /// Every rendering that is pinned, in the order of the files' names.
 fn pinned() -> Vec<String> {
-    let mut paths: Vec<_> =
-        fs::read_dir(root().join("tests/golden/check")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folders = ["tests/golden/check", "tests/golden/import"];
+    let mut paths: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(root().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
     paths.sort();
     paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }

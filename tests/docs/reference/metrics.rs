@@ -1,6 +1,8 @@
 //! `docs/reference/metrics.md`, from the names and from what `/metrics` shows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
 use std::time::Duration;
 
 use burndown::history::{Committed, StorageState};
@@ -11,6 +13,7 @@ use burndown::serve::{Format, Metrics};
 use burndown::spec;
 
 use super::{beside, code, head, of_variants, table, written};
+use crate::support::{burndown as program, http};
 
 /// A service that shows every metric.
 const FILE: &str = "\
@@ -117,7 +120,21 @@ fn families() -> BTreeMap<String, Family> {
     metrics.storage(StorageState::default());
     let mut text = String::new();
     metrics.encode(Format::Text, &mut text).unwrap();
-    parse(&text)
+    let mut found = parse(&served());
+    found.extend(parse(&text));
+    found
+}
+
+/// What a service that just started shows of the file, which has what no run adds.
+fn served() -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("slo.yaml");
+    fs::write(&file, FILE).unwrap();
+    let options = ["--web.listen-address", "127.0.0.1:0", "--location", "dublin", "--storage.path"].map(OsStr::new);
+    let arguments = [OsStr::new("serve"), file.as_os_str()].into_iter().chain(options);
+    let mut process = program::start(arguments.chain([directory.path().join("state").as_os_str()]));
+    let address = program::listening(&mut process, Duration::from_secs(60));
+    http::get(address, "/metrics", &[]).unwrap().body
 }
 
 /// Families of the text format, by name.

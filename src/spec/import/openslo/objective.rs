@@ -18,6 +18,9 @@ use super::{Shared, source};
 const OBJECTIVE: [&str; 8] =
     ["displayName", "op", "value", "target", "targetPercent", "timeSliceTarget", "timeSliceWindow", "ratioMetrics"];
 
+/// How many objectives of one SLO are read.
+const MAX_OBJECTIVES: usize = 100;
+
 /// What a name ends with that is a counter.
 const COUNTERS: [&str; 3] = ["_total", "_count", "_bucket"];
 
@@ -51,6 +54,12 @@ pub(super) fn all(reader: &mut Reader, spec: &Fields<'_>, shared: &Shared<'_>, n
     let nodes = reader.require(spec, "objectives").and_then(|node| reader.filled_list(node, "`objectives`"));
     let indicator = indicator_of(reader, spec, shared);
     let (Some(method), Some(nodes), Ok(indicator)) = (method, nodes, indicator) else { return Vec::new() };
+    if let Some(beyond) = nodes.get(MAX_OBJECTIVES) {
+        let message = format!("there are {} objectives of one indicator", nodes.len());
+        let problem = Diagnostic::new(Code::ImportRefused, message).at(beyond.span, "one too many");
+        reader.report(problem.help(format!("at most {MAX_OBJECTIVES} of them are imported; write several SLOs")));
+        return Vec::new();
+    }
     let mut found = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         let place = (nodes.len() > 1).then_some(at + 1);
