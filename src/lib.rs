@@ -18,6 +18,7 @@
 //! | [`history`] | counts per slice: in memory, in the embedded database, or in Prometheus | decide |
 //! | [`standing`] | the state of every SLO, from plan and history | keep anything |
 //! | [`gate`] | whether deployments go on, from standings | read files, wait |
+//! | [`report`] | what a team has to know about a period, from standings | decide, know who asks |
 //! | [`serve`] | metrics, pages, API, reload | probe by itself |
 //! | [`cli`] | arguments and exit codes | anything else |
 
@@ -32,6 +33,7 @@ pub mod names;
 pub mod probe;
 pub mod prometheus;
 pub mod promql;
+pub mod report;
 pub mod serve;
 pub mod slo;
 pub mod spec;

@@ -3,5 +3,6 @@
 mod command;
 mod founding;
 mod latch;
+mod plan;
 mod reasons;
 mod same;

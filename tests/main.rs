@@ -28,6 +28,7 @@ mod packaging;
 mod pipelines;
 mod prometheus;
 mod receivers;
+mod report;
 mod robust;
 mod serve;
 mod standing;

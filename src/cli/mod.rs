@@ -18,12 +18,15 @@ mod man;
 mod moment;
 mod output;
 mod overriding;
+mod plan;
 mod probe;
 mod prometheus;
+mod report;
 mod schema;
 mod serve;
 mod server;
 mod signals;
+mod source;
 mod status;
 mod storage;
 
@@ -77,6 +80,8 @@ enum Command {
     Gate(gate::Arguments),
     Override(overriding::Arguments),
     Correct(correct::Arguments),
+    Plan(plan::Arguments),
+    Report(report::Arguments),
     Health(health::Arguments),
     Concourse(concourse::Arguments),
     Demo(demo::Arguments),
@@ -100,6 +105,8 @@ pub fn main() -> Exit {
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Override(arguments) => overriding::run(&arguments),
         Command::Correct(arguments) => correct::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Concourse(arguments) => concourse::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -13,6 +13,17 @@ pub(super) fn results(text: &str, exit: Exit) -> Exit {
     }
 }
 
+/// Writes a document as JSON to standard output and gives `exit`.
+pub(super) fn json(document: &impl serde::Serialize, exit: Exit) -> Exit {
+    match serde_json::to_string_pretty(document) {
+        Ok(text) => results(&(text + "\n"), exit),
+        Err(error) => {
+            messages(&format!("burndown: the answer cannot be written: {error}\n"));
+            Exit::Usage
+        }
+    }
+}
+
 /// Writes some of the results of a command that goes on.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 mod decide;
 pub mod model;
 mod question;
+pub mod week;
 mod words;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,9 @@ pub enum NoAnswer {
     /// No service that is asked about has such a change.
     #[error("there is no change {0:?} under `changes` of the services that are asked about{known}", known = known(.1))]
     NoSuchChange(String, Vec<String>),
+    /// No service that is asked about plans anything.
+    #[error("the services that are asked about have no `changes` in their files")]
+    NoChanges,
     /// What is to come cannot be replayed.
     #[error("{0} is still to come: the gate explains what was, and forecasts by itself")]
     Future(Timestamp),
@@ -65,6 +69,12 @@ impl Gates {
     #[must_use]
     pub const fn standings(&self) -> &Standings {
         &self.standings
+    }
+
+    /// What each service says of planned changes, and when people are at work there.
+    #[must_use]
+    pub fn calendars(&self) -> Arc<BTreeMap<Name, Calendar>> {
+        Arc::clone(&self.calendars)
     }
 
     /// The answer to a question at `now`.

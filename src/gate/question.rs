@@ -34,8 +34,13 @@ pub enum Planned {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
     /// A key that means nothing.
-    #[error("`{0}` is nothing the gate is asked: it takes service, slo, change, downtime, duration, at and explain")]
-    UnknownKey(String),
+    #[error("`{key}` is nothing that is asked here: say {known}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The keys that mean something.
+        known: &'static str,
+    },
     /// A value that cannot be read.
     #[error("`{key}={value}` cannot be read: {why}")]
     Value {
@@ -52,6 +57,12 @@ pub enum QuestionError {
     /// A change that is shorter than its own downtime.
     #[error("a downtime of {} is longer than the change, which takes {}", .0.downtime, .0.duration)]
     Downtime(Need),
+}
+
+impl QuestionError {
+    pub(super) fn unknown(key: &str, known: &'static str) -> Self {
+        Self::UnknownKey { key: key.to_owned(), known }
+    }
 }
 
 impl Planned {
@@ -94,7 +105,9 @@ impl Question {
                 "duration" => duration = Some(read("duration", &value)?),
                 "at" => question.at = Some(read("at", &value)?),
                 "explain" => question.explain = read("explain", &value)?,
-                _ => return Err(QuestionError::UnknownKey(key.into_owned())),
+                _ => {
+                    return Err(QuestionError::unknown(&key, "service, slo, change, downtime, duration, at or explain"));
+                }
             }
         }
         question.change = Planned::of(change, downtime, duration)?;
@@ -128,7 +141,11 @@ impl Question {
     }
 }
 
-fn read<T: std::str::FromStr>(key: &'static str, value: &str) -> Result<T, QuestionError>
+/// Reads the value of a key.
+///
+/// # Errors
+/// [`QuestionError::Value`].
+pub(super) fn read<T: std::str::FromStr>(key: &'static str, value: &str) -> Result<T, QuestionError>
 where
     T::Err: std::fmt::Display,
 {
@@ -158,7 +175,7 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         let said = |query: &str| Question::read(Some(query)).expect_err(query).to_string();
-        assert!(said("slos=front").starts_with("`slos` is nothing the gate is asked"));
+        assert!(said("slos=front").starts_with("`slos` is nothing that is asked here: say service, "));
         assert!(said("explain=yes").starts_with("`explain=yes` cannot be read: "));
         assert!(said("at=yesterday").starts_with("`at=yesterday` cannot be read: "));
         assert!(said("downtime=5&duration=4h").starts_with("`downtime=5` cannot be read: "));

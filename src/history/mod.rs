@@ -11,6 +11,7 @@ mod embedded;
 mod memory;
 mod prometheus;
 mod recording;
+pub mod told;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,12 +25,14 @@ use crate::spec::model::Slo;
 use crate::units::{Duration, Name};
 
 use audit::Entries;
+pub use audit::{Entry, EntryKind};
 pub use audited::Audited;
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
 pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Kept, Storage, SystemClock};
 pub use memory::Memory;
 pub use prometheus::Prometheus;
 pub use recording::Recording;
+pub use told::{Causes, Fired, FiredAlerts, Told};
 
 /// Which SLO: names are unique per service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -193,5 +196,18 @@ pub trait History: Send + Sync {
     /// A history that keeps no audit has none.
     fn entries<'a>(&'a self, _key: &'a SloKey, _after: i64, _until: i64) -> Entries<'a> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Why events of `key` were bad in (`after`, `until`], both in seconds of Unix time.
+    ///
+    /// A history that does not know names no reason.
+    fn causes<'a>(&'a self, _key: &'a SloKey, _after: i64, _until: i64) -> Told<'a, Causes> {
+        Box::pin(std::future::ready(Ok(Causes::default())))
+    }
+
+    /// Which alerts of `key` fired in (`after`, `until`], both in seconds of Unix time; none of a history that keeps no
+    /// alerts, which is something other than one in which none fired.
+    fn alerts<'a>(&'a self, _key: &'a SloKey, _after: i64, _until: i64) -> Told<'a, Option<FiredAlerts>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }

@@ -11,13 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::audit::{Entries, Entry, EntryKind};
-use super::{Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey};
-use crate::names::{Metric, Record, label};
-use crate::prometheus::{Client, Error, Labels, Retention, Series};
+use super::{Causes, Fired, FiredAlerts, Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey, Told};
+use crate::names::{ALERTS, Metric, Record, label};
+use crate::prometheus::{Client, Error, Labels, MAX_POINTS, Range, Retention, Sample, Series};
 use crate::slo::window::{SLICE, Tier};
 use crate::slo::{Plan, SloPlan, budget};
 use crate::spec::model::Sli;
-use crate::units::Duration;
+use crate::units::{Duration, Name};
 use gates::Rules;
 
 /// One answer holds at most this many samples of a series.
@@ -34,6 +34,12 @@ const BELIEVED: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Whoever asks about now asks about a time at most this far from it, in seconds.
 const NOW: i64 = 300;
+
+/// A failure is looked for this long before the slice that counts it, in seconds: rules lag behind what they count.
+const CAUSES_BEFORE: i64 = 90;
+
+/// How exactly it is told when an alert fired, in seconds.
+const ALERT_STEP: i64 = 60;
 
 /// The history in a Prometheus.
 #[derive(Debug)]
@@ -56,6 +62,8 @@ struct Source {
     by: Vec<String>,
     /// For how long is believed what was scraped last of the audit.
     believed: Duration,
+    /// The probe that it counts, if it counts one.
+    probe: Option<Name>,
     rules: Rules,
 }
 
@@ -103,6 +111,49 @@ impl Prometheus {
             Group { labels, is_cut: first.zip(lost).is_some_and(|(first, lost)| first < lost), slices, corrected }
         };
         Ok(groups.into_iter().map(group).collect())
+    }
+
+    /// Why runs of the probe of an SLO failed, as the probe service counted them. Increases of a Prometheus are
+    /// extrapolated, so that they are about right.
+    async fn read_causes(&self, key: &SloKey, after: i64, until: i64) -> Result<Causes, HistoryError> {
+        let Some(probe) = self.slos.get(key).and_then(|source| source.probe.as_ref()) else {
+            return Ok(Causes::default());
+        };
+        // What a rule recorded at a moment happened before it.
+        let length = until.saturating_sub(after).saturating_add(CAUSES_BEFORE);
+        let service = (label::SERVICE, key.service.as_str());
+        let selector = format!("{{{}=\"{}\",{}=\"{probe}\"}}[{length}s]", service.0, service.1, label::PROBE);
+        let increases = async |metric: Metric, by: &str| {
+            let expression = format!("sum by ({by}) (increase({}{selector}))", metric.name());
+            let found = self.client.query(&expression, Some(until.saturating_mul(1_000))).await.map_err(unavailable)?;
+            let count = |sample: Sample| Some((sample.labels.get(by)?.clone(), whole(sample.value)?));
+            Ok::<_, HistoryError>(found.into_iter().filter_map(count).collect())
+        };
+        let reasons = increases(Metric::ProbeFailures, label::REASON).await?;
+        Ok(Causes { reasons, steps: increases(Metric::StepFailures, label::STEP).await? })
+    }
+
+    /// The alerts of an SLO that fired, to the minute or to as little as an answer may hold.
+    async fn read_alerts(&self, key: &SloKey, after: i64, until: i64) -> Result<FiredAlerts, HistoryError> {
+        let step = until.saturating_sub(after).div_euclid(MAX_POINTS).saturating_add(1).max(ALERT_STEP);
+        let expression = format!("{ALERTS}{{{}=\"firing\",{}}}", label::ALERTSTATE, identity(key));
+        let range = Range { start: after.saturating_add(1) * 1_000, end: until * 1_000, step: step * 1_000 };
+        let mut fired = Vec::new();
+        for series in self.client.query_range(&expression, range).await.map_err(unavailable)? {
+            let mut labels = series.labels;
+            labels.remove("__name__");
+            let mut last: Option<Fired> = None;
+            for (at, _) in series.points {
+                let at = at.div_euclid(1_000);
+                match &mut last {
+                    Some(one) if at.saturating_sub(one.until) <= step => one.until = at,
+                    _ => fired.extend(last.replace(Fired { labels: labels.clone(), from: at, until: at })),
+                }
+            }
+            fired.extend(last);
+        }
+        fired.sort_by_key(|one| one.from);
+        Ok(FiredAlerts { fired, step })
     }
 
     /// Whether the rules of an SLO are evaluated, though they have nothing to record yet.
@@ -171,6 +222,14 @@ impl History for Prometheus {
         Box::pin(self.overrides(key, until))
     }
 
+    fn causes<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Causes> {
+        Box::pin(self.read_causes(key, after, until))
+    }
+
+    fn alerts<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Option<FiredAlerts>> {
+        Box::pin(async move { self.read_alerts(key, after, until).await.map(Some) })
+    }
+
     fn open_groups<'a>(&'a self, key: &'a SloKey, until: i64) -> OpenGroups<'a> {
         Box::pin(self.read_open(key, until))
     }
@@ -193,7 +252,11 @@ impl Source {
         // Five minutes of a query are recorded anew at every evaluation.
         let weight = if is_query { slice.as_secs_f64() / SLICE.as_secs_f64() } else { 1.0 };
         let by = plan.slo.sli.by().iter().map(ToString::to_string).collect();
-        Self { slice, bad, total, observed, weight, by, believed: plan.stale_after(), rules: Rules::of(plan) }
+        let probe = match &plan.slo.sli {
+            Sli::Probe { probe, .. } => Some(probe.clone()),
+            _ => None,
+        };
+        Self { slice, bad, total, observed, weight, by, believed: plan.stale_after(), probe, rules: Rules::of(plan) }
     }
 
     /// The stretches of time that one answer each may hold, as (after, until], oldest first.
@@ -263,6 +326,13 @@ impl Parts {
         };
         self.observed.iter().map(|end| slice(*end)).collect()
     }
+}
+
+/// A count that Prometheus extrapolated; none where nothing is left of it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounded and above zero
+fn whole(count: f64) -> Option<u64> {
+    let count = count.round();
+    (count >= 1.0).then_some(count as u64)
 }
 
 /// The end of the slice that was recorded at a time in Unix milliseconds, in seconds.

@@ -237,6 +237,13 @@ impl Outcome {
             excerpt: None,
         }
     }
+
+    /// The steps for which a run failed; none of one that did not.
+    pub fn failed_steps(&self) -> impl Iterator<Item = &crate::units::Name> {
+        let counts = matches!(self.verdict, Verdict::Failed { .. });
+        let failed = self.steps.iter().filter(|step| matches!(step.verdict, Some(Verdict::Failed { .. })));
+        failed.filter(move |_| counts).map(|step| &step.name)
+    }
 }
 
 /// A part of the cleanup behind a journey that failed. It changes no verdict.

@@ -13,8 +13,12 @@ use super::audit::{self, Audit, CorrectionRequest, OverrideRequest, WithdrawalRe
 use super::board::Board;
 use super::flagger;
 use super::probes::{Probes, RunsOf};
+use crate::gate::week::Coming;
+use crate::gate::week::model::ChangePlan;
 use crate::gate::{Answer, NoAnswer, Question};
 use crate::history::audit::Entry;
+use crate::report::model::Report;
+use crate::report::{Asked, NoReport};
 use crate::standing::model::{Burndown, Days, Outages, Problem, SloDetail, Slos};
 
 /// Where the API is.
@@ -38,17 +42,34 @@ const QUERY: [(&str, &str); 7] = [
     ("explain", "`true` replays every gate, also one of which Prometheus recorded that it was open all along"),
 ];
 
+/// What a plan may be asked, and what it means.
+const PLAN_QUERY: [(&str, &str); 3] = [
+    ("service", "Only the changes of this service"),
+    ("days", "How many days, beginning with today; 7 without it"),
+    ("at", "A moment of the past, such as `2026-01-31T06:00:00Z`"),
+];
+
+/// What a report is asked for, and what it means.
+const REPORT_QUERY: [(&str, &str); 4] = [
+    ("service", "Only the SLOs of this service"),
+    ("slo", "Only SLOs of this name"),
+    ("since", "When the period begins, such as `2026-01-24T06:00:00Z`; a week before its end without it"),
+    ("until", "When it ends, such as `2026-01-31T06:00:00Z`; now without it"),
+];
+
 /// The status and text of the answer to a path; none if the path is none of these.
 pub(super) async fn answer(board: Option<&Board>, path: &str, query: Option<&str>) -> Option<(StatusCode, String)> {
     let parts: Vec<&str> = path.strip_prefix(ROOT)?.split('/').collect();
     let now = jiff::Timestamp::now();
     Some(match (parts.as_slice(), board) {
         (["openapi.json"], _) => (StatusCode::OK, document().to_string()),
-        (["slos", ..] | ["gate"], None) => {
+        (["slos", ..] | ["gate" | "plan" | "report"], None) => {
             problem(StatusCode::SERVICE_UNAVAILABLE, "no_history", "This server keeps and reads no history.")
         }
         (["slos", of @ ..], Some(board)) => of_board(board, of, now.as_second()).await,
         (["gate"], Some(board)) => of_gate(board, query, now).await,
+        (["plan"], Some(board)) => of_plan(board, query, now).await,
+        (["report"], Some(board)) => of_report(board, query, now).await,
         _ => return None,
     })
 }
@@ -60,15 +81,40 @@ async fn of_gate(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (S
     };
     match board.gate(&question, now).await {
         Ok(answer) => written(&answer),
-        Err(error) => {
-            let (status, code) = match error {
-                NoAnswer::NoSuchSlo(..) => (StatusCode::NOT_FOUND, "unknown_slo"),
-                NoAnswer::NoSuchChange(..) => (StatusCode::NOT_FOUND, "unknown_change"),
-                NoAnswer::Future(_) => (StatusCode::BAD_REQUEST, "bad_question"),
-            };
-            problem(status, code, &error.to_string())
-        }
+        Err(error) => refused(&error),
     }
+}
+
+async fn of_plan(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (StatusCode, String) {
+    let asked = match Coming::read(query) {
+        Ok(asked) => asked,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
+    };
+    match board.coming(&asked, now).await {
+        Ok(plan) => written(&plan),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn of_report(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> (StatusCode, String) {
+    let asked = match Asked::read(query) {
+        Ok(asked) => asked,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
+    };
+    match board.report(&asked, now).await {
+        Ok(report) => written(&report),
+        Err(error @ NoReport::NoSuchSlo) => problem(StatusCode::NOT_FOUND, "unknown_slo", &error.to_string()),
+        Err(error) => problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
+    }
+}
+
+fn refused(error: &NoAnswer) -> (StatusCode, String) {
+    let (status, code) = match error {
+        NoAnswer::NoSuchSlo(..) => (StatusCode::NOT_FOUND, "unknown_slo"),
+        NoAnswer::NoSuchChange(..) | NoAnswer::NoChanges => (StatusCode::NOT_FOUND, "unknown_change"),
+        NoAnswer::Future(_) => (StatusCode::BAD_REQUEST, "bad_question"),
+    };
+    problem(status, code, &error.to_string())
 }
 
 async fn of_board(board: &Board, of: &[&str], now: i64) -> (StatusCode, String) {
@@ -119,8 +165,16 @@ pub(super) fn document() -> Value {
     paths.insert(slo.clone(), get::<SloDetail>(&mut schemas, "One SLO with each of its groups", &names));
     let summary = "Whether deployments may go on, and whether a planned change fits";
     let mut gate = get::<Answer>(&mut schemas, summary, &[]);
-    with_query(&mut gate, &mut schemas);
+    with_query(&mut gate, &QUERY, &mut schemas);
     paths.insert(format!("{ROOT}gate"), gate);
+    let summary = "Which planned changes fit on which of the coming days if nothing more fails";
+    let mut plan = get::<ChangePlan>(&mut schemas, summary, &[]);
+    with_query(&mut plan, &PLAN_QUERY, &mut schemas);
+    paths.insert(format!("{ROOT}plan"), plan);
+    let summary = "What a team has to know about a week: every spike and why, gate, decisions, alerts, forecast";
+    let mut report = get::<Report>(&mut schemas, summary, &[]);
+    with_query(&mut report, &REPORT_QUERY, &mut schemas);
+    paths.insert(format!("{ROOT}report"), report);
     paths.insert(flagger::PATH.to_owned(), of_flagger());
     for (part, summary) in PARTS {
         let operation = match part {
@@ -281,11 +335,11 @@ fn of_audit(schemas: &mut SchemaGenerator) -> Vec<(String, Value)> {
     ]
 }
 
-/// Adds what the gate may be asked to the description of its path.
-fn with_query(operation: &mut Value, schemas: &mut SchemaGenerator) {
+/// Adds what may be asked to the description of a path.
+fn with_query(operation: &mut Value, query: &[(&str, &str)], schemas: &mut SchemaGenerator) {
     let problem = schemas.subschema_for::<Problem>().to_value();
     let parameter = |(name, what): &(&str, &str)| json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}});
-    let parameters: Vec<Value> = QUERY.iter().map(parameter).collect();
+    let parameters: Vec<Value> = query.iter().map(parameter).collect();
     let refusal =
         |what: &str| json!({"description": what, "content": {"application/json": {"schema": problem.clone()}}});
     let Some(operation) = operation.get_mut("get").and_then(Value::as_object_mut) else { return };

@@ -59,7 +59,7 @@ pub(super) async fn answer(board: Option<&Board>, body: &[u8]) -> (StatusCode, S
         }
         Err(error) => {
             let status = match error {
-                NoAnswer::NoSuchSlo(..) | NoAnswer::NoSuchChange(..) => StatusCode::NOT_FOUND,
+                NoAnswer::NoSuchSlo(..) | NoAnswer::NoSuchChange(..) | NoAnswer::NoChanges => StatusCode::NOT_FOUND,
                 NoAnswer::Future(_) => StatusCode::BAD_REQUEST,
             };
             (status, format!("{error}\n"))

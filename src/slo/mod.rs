@@ -14,6 +14,7 @@ pub mod forecast;
 pub mod gate;
 pub mod meaning;
 pub mod plan;
+pub mod week;
 pub mod window;
 
 pub use plan::{Calendar, Plan, SloPlan};

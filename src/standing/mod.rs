@@ -6,10 +6,12 @@
 
 mod day;
 mod latched;
+pub mod local;
 pub mod model;
 mod net;
 mod outage;
 mod outlook;
+pub mod past;
 mod state;
 mod sums;
 pub mod words;
@@ -21,16 +23,21 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::history::audit::{self, Entry};
-use crate::history::{Group, History, HistoryError, SloKey};
+use crate::history::{Causes, Group, History, HistoryError, SloKey};
 use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
 
+pub use local::Local;
 use model::{Burndown, Data, Days, Outages, OverrideState, SloDetail, SloState, Slos};
-pub use outlook::{GroupOutlook, Outlook};
+pub use outlook::{GroupOutlook, Outlook, Prospect};
+pub use past::Past;
 use state::Looked;
 
 /// Slices shorter than this are not read for days, only for windows: nobody needs a month of seconds.
 const SHORTEST_OF_DAYS: Duration = Duration::from_mins(1);
+
+/// The colours in which a standing is shown, as CSS, with a class for each mood.
+pub const PALETTE: &str = include_str!("palette.css");
 
 /// How many SLOs are read at once.
 const AT_ONCE: usize = 4;
@@ -145,6 +152,52 @@ impl Standings {
         }
         let read = self.read(plan, state::needed(plan), now).await;
         self.looked(plan, &read, now).outlook(needed)
+    }
+
+    /// What may be spent of the budgets of some SLOs from `now` on, in seconds of Unix time, if nothing more fails.
+    pub async fn prospects(&self, is_meant: impl Fn(&SloPlan) -> bool, now: i64) -> Vec<Prospect> {
+        let meant = self.slos.iter().filter(|plan| is_meant(plan));
+        let readings: Vec<_> = meant.map(|plan| self.prospect(plan, now).boxed()).collect();
+        stream::iter(readings).buffered(AT_ONCE).collect().await
+    }
+
+    async fn prospect(&self, plan: &SloPlan, now: i64) -> Prospect {
+        let read = self.read(plan, state::needed(plan), now).await;
+        self.looked(plan, &read, now).prospect()
+    }
+
+    /// What an SLO of the plan went through in (`since`, `until`], in seconds of Unix time.
+    ///
+    /// It is judged by two windows before the period, or before its end where those reach further, so that the gate is
+    /// what it was.
+    pub async fn past(&self, plan: &SloPlan, since: i64, until: i64) -> Past {
+        let key = SloKey::of(&plan.slo);
+        let window = seconds(plan.slo.window);
+        let back = until.saturating_sub(since).saturating_add(window).max(window.saturating_mul(2));
+        let read = self.read(plan, Duration::from_secs(back.unsigned_abs()), until).await;
+        let from = until.saturating_sub(back);
+        let mut past = Looked::back_to(from, plan, self.history.slice(&key), &read, until).past(since);
+        if read.is_err() {
+            // Why is said of its data already.
+            return past;
+        }
+        match self.history.alerts(&key, since, until).await {
+            Ok(alerts) => past.alerts = alerts,
+            Err(error) => past.lacks("alerts", &error),
+        }
+        match self.history.entries(&key, since, until).await {
+            Ok(entries) => past.entries = entries,
+            Err(error) => past.lacks("decisions", &error),
+        }
+        past
+    }
+
+    /// Why an SLO failed in (`after`, `until`], in seconds of Unix time.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub async fn causes(&self, plan: &SloPlan, after: i64, until: i64) -> Result<Causes, HistoryError> {
+        self.history.causes(&SloKey::of(&plan.slo), after, until).await
     }
 
     async fn standing(&self, plan: &SloPlan, now: i64) -> Standing {

@@ -69,15 +69,21 @@ impl<'a> Net<'a> {
         }
     }
 
-    /// The slices without what does not count, for a look ahead; none where only seconds are known and not when.
-    pub(super) fn events<'e>(&self, events: &'e [Slice], step: Duration, now: i64) -> Option<Cow<'e, [Slice]>> {
+    /// Whether it is known of which times all that is that does not count.
+    pub(super) fn is_of_times(&self, events: &[Slice], step: Duration) -> bool {
         match self {
-            Self::Said(corrections) if corrections.is_empty() => Some(Cow::Borrowed(events)),
-            Self::Said(corrections) => Some(Cow::Owned(correction::net(events, step, corrections, now))),
-            Self::Recorded(points) => {
-                let last = events.last().map_or(0.0, |newest| recorded(points, step, newest.end));
-                (last == 0.0).then_some(Cow::Borrowed(events))
+            Self::Said(_) => true,
+            Self::Recorded(points) => events.last().is_none_or(|newest| recorded(points, step, newest.end) <= 0.0),
+        }
+    }
+
+    /// The slices without what does not count, as far as is known when that was, for a look ahead.
+    pub(super) fn events<'e>(&self, events: &'e [Slice], step: Duration, now: i64) -> Cow<'e, [Slice]> {
+        match self {
+            Self::Said(corrections) if !corrections.is_empty() => {
+                Cow::Owned(correction::net(events, step, corrections, now))
             }
+            Self::Said(_) | Self::Recorded(_) => Cow::Borrowed(events),
         }
     }
 }

@@ -9,10 +9,15 @@ use crate::history::Slice;
 use crate::slo::budget::{self, STALE_SLICES};
 
 /// The outages of a group in the window, oldest first.
+pub(super) fn of(sums: &Sums<'_>, group: &BTreeMap<String, String>) -> Vec<Outage> {
+    among(sums, sums.inside(), group)
+}
+
+/// The outages of a group among some of its slices, oldest first.
 ///
 /// Of a probe, every failed run is one, or part of one. Of anything else a slice belongs to one if more of its events
 /// failed than the objective allows: then the budget goes faster than it comes back.
-pub(super) fn of(sums: &Sums<'_>, group: &BTreeMap<String, String>) -> Vec<Outage> {
+pub(super) fn among(sums: &Sums<'_>, slices: &[Slice], group: &BTreeMap<String, String>) -> Vec<Outage> {
     let allowed = match sums.plan.slo.sli.probe_interval() {
         Some(_) => 0.0,
         None => budget::to_f64(sums.plan.error_budget),
@@ -24,7 +29,7 @@ pub(super) fn of(sums: &Sums<'_>, group: &BTreeMap<String, String>) -> Vec<Outag
     // Whether the newest outage is not over: no good slice since, and no time that nobody saw.
     let mut ongoing = false;
     let mut seen = None;
-    for slice in sums.inside() {
+    for slice in slices {
         let is_unseen = seen.is_some_and(|end: i64| slice.events.end.saturating_sub(end) > gap);
         ongoing = ongoing && !is_unseen;
         seen = Some(slice.events.end);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{BudgetState, Data, GateState, OverrideState};
+use super::model::{BudgetState, Data, GateState, OverrideState, SloState};
+use crate::slo::week::Course;
 
 /// The gates of one SLO at one moment, and when they let through what somebody wants to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,19 @@ pub struct GroupOutlook {
     /// When its gate is open and the wanted budget is there, in seconds of Unix time; none if that is so now, if it never
     /// will be, and if nobody knows.
     pub opens_at: Option<i64>,
+}
+
+/// What may be spent of the budget of an SLO in the time to come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prospect {
+    /// Its numbers.
+    pub state: SloState,
+    /// As in [`Outlook`].
+    pub is_exact: bool,
+    /// Whether nobody knows how a group of it stands.
+    pub is_unknown: bool,
+    /// What may be spent, of the groups that are known; none if there is no such group.
+    pub course: Option<Course>,
 }
 
 impl Outlook {

@@ -8,12 +8,13 @@ use super::model::{
 };
 use super::net::Net;
 use super::sums::{Sums, Track};
-use super::{Full, GroupOutlook, Outlook, Read, Standing, day, outage, rounded, seconds, words};
+use super::{Full, GroupOutlook, Outlook, Past, Prospect, Read, Standing, day, outage, past, rounded, seconds, words};
 use crate::history::audit::{self, Entry};
 use crate::history::{Group, HistoryError, Slice};
 use crate::slo::SloPlan;
 use crate::slo::budget::{self, LEAST_COVERAGE_PERCENT};
 use crate::slo::gate::Replay;
+use crate::slo::week::Course;
 use crate::slo::window::{Pair, RETIRED_AFTER};
 use crate::spec::model::Severity;
 use crate::units::Duration;
@@ -72,9 +73,19 @@ static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 impl<'a> Looked<'a> {
     /// What was read of an SLO in slices of length `step`, at `now` in seconds of Unix time.
     pub(super) fn new(plan: &'a SloPlan, step: Duration, read: &'a Result<Read, HistoryError>, now: i64) -> Self {
+        Self::back_to(now.saturating_sub(seconds(needed(plan))), plan, step, read, now)
+    }
+
+    /// The same with slices from `from` on, in seconds of Unix time, for who looks at a longer past.
+    pub(super) fn back_to(
+        from: i64,
+        plan: &'a SloPlan,
+        step: Duration,
+        read: &'a Result<Read, HistoryError>,
+        now: i64,
+    ) -> Self {
         let groups = read.as_ref().map(|read| read.groups.as_slice()).unwrap_or_default();
         let entries = read.as_ref().map(|read| read.entries.as_slice()).unwrap_or_default();
-        let from = now.saturating_sub(seconds(needed(plan)));
         let counted = |group: &'a Group| {
             let start = group.slices.partition_point(|slice| slice.events.end <= from);
             let slices = group.slices.get(start..).unwrap_or_default();
@@ -142,6 +153,32 @@ impl<'a> Looked<'a> {
             overridden: self.overridden(),
             worst: outlook(&groups.worst),
             others: groups.others.iter().map(outlook).collect(),
+        }
+    }
+
+    /// What may be spent of it in the time to come.
+    pub(super) fn prospect(&self) -> Prospect {
+        let groups = self.judged();
+        let known = groups.all().filter(|group| group.data == Data::Known);
+        let courses = known.filter_map(|group| group.sums.course(&group.replay));
+        Prospect {
+            state: self.state(&groups),
+            is_exact: self.plan.slo.sli.probe_interval().is_some(),
+            is_unknown: groups.all().any(|group| group.data != Data::Known),
+            course: courses.reduce(|one, other| Course::least(&one, &other)),
+        }
+    }
+
+    /// What it went through since a moment, in seconds of Unix time.
+    pub(super) fn past(&self, since: i64) -> Past {
+        let groups = self.judged();
+        let past = |group: &Judged<'_>| past::of(&group.sums, &group.track, group.labels, since);
+        Past {
+            detail: SloDetail { slo: self.state(&groups), groups: groups.all().map(Judged::detail).collect() },
+            groups: groups.all().map(past).collect(),
+            alerts: None,
+            entries: Vec::new(),
+            missing: Vec::new(),
         }
     }
 

@@ -8,7 +8,8 @@ use crate::slo::SloPlan;
 use crate::slo::budget::{self, Budget, State, Tallies, Tally};
 use crate::slo::change;
 use crate::slo::forecast::{Forecast, Traffic};
-use crate::slo::gate::{self, Latch, Replay, Thresholds};
+use crate::slo::gate::{self, Held, Latch, Replay, Thresholds};
+use crate::slo::week::Course;
 use crate::slo::window::Pair;
 use crate::spec::model::{Budgeting, OnUnknown};
 use crate::units::Duration;
@@ -28,13 +29,13 @@ pub(super) struct Sums<'a> {
     events: &'a [budget::Slice],
     /// The end of the newest slice that is complete, or where it would end, in seconds of Unix time.
     pub(super) at: i64,
+    /// The moment that was asked about, in seconds of Unix time.
+    pub(super) now: i64,
     /// What the window holds.
     pub(super) tally: Tally,
     pub(super) budget: Budget,
     tallies: Tallies<'a>,
     net: &'a Net<'a>,
-    /// The moment that was asked about, in seconds of Unix time.
-    now: i64,
     is_cut: bool,
 }
 
@@ -75,7 +76,30 @@ impl<'a> Sums<'a> {
 
     /// The slices in the window.
     pub(super) fn inside(&self) -> &'a [Slice] {
-        let start = self.slices.partition_point(|slice| slice.events.end <= self.from());
+        self.after(self.from())
+    }
+
+    /// When the first slice begins, in seconds of Unix time; none if there was more before it, or nothing at all.
+    pub(super) fn begins(&self) -> Option<i64> {
+        let first = self.slices.first().filter(|_| !self.is_cut)?;
+        Some(first.events.end.saturating_sub(seconds(self.step)))
+    }
+
+    /// What was left at a moment, in seconds of Unix time; all of it before anything was observed.
+    pub(super) fn remaining_at(&self, moment: i64) -> f64 {
+        let end = self.slices.partition_point(|slice| slice.events.end <= moment);
+        let last = end.checked_sub(1).and_then(|last| self.slices.get(last)).map(|slice| slice.events.end);
+        let spend = |at| {
+            let tally = self.tallies.tally(self.plan.slo.window, at);
+            budget::spend(self.budget.total, self.step, &tally, at).remaining
+        };
+        // As at the end of the newest slice, unless that is so old that the window lost some since.
+        last.map_or(self.budget.total, |last| spend(last.max(moment.saturating_sub(seconds(self.step)))))
+    }
+
+    /// The slices that end after a moment, in seconds of Unix time.
+    pub(super) fn after(&self, moment: i64) -> &'a [Slice] {
+        let start = self.slices.partition_point(|slice| slice.events.end <= moment);
         let end = self.slices.partition_point(|slice| slice.events.end <= self.at);
         self.slices.get(start..end).unwrap_or_default()
     }
@@ -138,9 +162,35 @@ impl<'a> Sums<'a> {
         if held.latch == Latch::Open && available >= needed {
             return None;
         }
+        // Where only seconds are known that do not count, nobody knows when they leave the window.
+        self.net.is_of_times(self.events, self.step).then(|| self.forecast().opens(held, &thresholds, needed)).flatten()
+    }
+
+    /// What may be spent from now on if nothing more fails; none if the SLO was never known.
+    pub(super) fn course(&self, replay: &Replay) -> Option<Course> {
+        let thresholds = Thresholds::of(self.plan);
+        let available = |held: Held, remaining: f64| {
+            (held.latch == Latch::Open).then(|| change::available(remaining, thresholds.close_at))
+        };
+        let mut held = replay.held?;
+        let mut points = vec![(self.at, available(held, self.budget.net()))];
+        for (end, remaining) in self.forecast().remaining() {
+            held = gate::step(Some(held), remaining, &thresholds);
+            let next = available(held, remaining);
+            // Nothing returns most of the time.
+            if points.last().is_none_or(|(_, last)| *last != next) {
+                points.push((end, next));
+            }
+        }
+        let resume = (thresholds.resume_at - thresholds.close_at).max(0.0);
+        Some(Course { points, resume, window: seconds(self.plan.slo.window) })
+    }
+
+    /// What is to come if nothing more fails.
+    pub(super) fn forecast(&self) -> Forecast {
         let (window, total) = (self.plan.slo.window, budget::to_f64(self.plan.budget_seconds));
-        let events = self.net.events(self.events, self.step, self.now)?;
-        Forecast::of(&events, self.traffic(), window, self.step, total, self.at).opens(held, &thresholds, needed)
+        let events = self.net.events(self.events, self.step, self.now);
+        Forecast::of(&events, self.traffic(), window, self.step, total, self.at)
     }
 
     /// The traffic to come: of a probe its runs, from as many places as run it now.
@@ -195,12 +245,17 @@ impl<'a> Sums<'a> {
 
     /// Whether the condition of a burn-rate alert holds.
     pub(super) fn fires(&self, pair: &Pair) -> bool {
+        self.fires_at(pair, self.at)
+    }
+
+    /// Whether it held at the end of a slice, in seconds of Unix time.
+    pub(super) fn fires_at(&self, pair: &Pair, at: i64) -> bool {
         let exceeded = |window| {
-            let tally = self.tallies.tally(window, self.at);
+            let tally = self.tallies.tally(window, at);
             tally.bad > budget::to_f64(pair.threshold) * tally.total
         };
         let enough = |failures: f64| !self.plan.counts_failures() || failures >= least_failures(self.plan);
-        exceeded(pair.long) && exceeded(pair.short) && enough(self.tallies.tally(pair.long, self.at).bad)
+        exceeded(pair.long) && exceeded(pair.short) && enough(self.tallies.tally(pair.long, at).bad)
     }
 }
 

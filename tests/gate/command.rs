@@ -21,7 +21,7 @@ use crate::support::clock::TestClock;
 use crate::support::http;
 use crate::support::listener::{Listener, Reply};
 
-const FILE: &str = "version: burndown/v1
+pub(super) const FILE: &str = "version: burndown/v1
 service: shop
 window: 6h
 gate: {resume_at: 5m}
@@ -33,7 +33,7 @@ changes:
   - {name: upgrade, downtime: 10m, duration: 1h}
 ";
 
-fn file(directory: &Path, text: &str) -> PathBuf {
+pub(super) fn file(directory: &Path, text: &str) -> PathBuf {
     let path = directory.join("shop.yaml");
     fs::write(&path, text).unwrap();
     path
@@ -58,7 +58,7 @@ fn described(finished: &Finished) -> Value {
 }
 
 /// What a service kept of the last five hours and still keeps: 40 of 36 minutes failed, until ten minutes ago.
-fn history() -> (TempDir, Storage) {
+pub(super) fn history() -> (TempDir, Storage) {
     let directory = tempfile::tempdir().unwrap();
     let fleet = spec::load_text("shop.yaml", FILE).fleet;
     let now = jiff::Timestamp::now().as_second();

@@ -67,14 +67,14 @@ impl History for Runs {
     }
 }
 
-fn gates() -> Gates {
+pub(super) fn gates() -> Gates {
     let failures = FAILURES.iter().flat_map(|(start, counts)| {
         counts.iter().zip(1..).map(|(count, number)| (time(start) + number * SLICE, *count))
     });
     Gates::new(&plan(FILE), Arc::new(Runs(failures.collect())))
 }
 
-fn ask(gates: &Gates, query: &str, at: i64) -> Answer {
+pub(super) fn ask(gates: &Gates, query: &str, at: i64) -> Answer {
     let question = Question::read(Some(query)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(gates.answer(&question, Timestamp::from_second(at).unwrap())).unwrap()

@@ -11,7 +11,7 @@ struct Layer {
 }
 
 /// Every module of the crate, in the order in which data flows.
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 18] = [
     Layer { module: "units", may_import: &[], because: "quantities are valid on their own" },
     Layer { module: "names", may_import: &["units"], because: "names do not behave" },
     Layer { module: "diag", may_import: &["units", "names"], because: "a message knows nothing of what found it" },
@@ -71,8 +71,13 @@ const LAYERS: [Layer; 17] = [
         because: "a decision follows from standings, whoever asks for it",
     },
     Layer {
+        module: "report",
+        may_import: &["units", "names", "diag", "spec", "slo", "history", "standing"],
+        because: "a report says what was found, and decides nothing",
+    },
+    Layer {
         module: "serve",
-        may_import: &["units", "names", "diag", "spec", "slo", "probe", "history", "standing", "gate"],
+        may_import: &["units", "names", "diag", "spec", "slo", "probe", "history", "standing", "gate", "report"],
         because: "the server shows probes and history; rules are another branch",
     },
     Layer {
@@ -92,6 +97,7 @@ const LAYERS: [Layer; 17] = [
             "history",
             "standing",
             "gate",
+            "report",
             "serve",
         ],
         because: "the command line stands on top",
@@ -116,7 +122,7 @@ const OWNED: [Owned; 9] = [
         because: "one place writes rules, one reads the web configuration, and one writes SLO files that were imported",
     },
     Owned { name: "clap", by: &["cli", "generate"], because: "arguments are the command line's, but for their values" },
-    Owned { name: "askama", by: &["serve"], because: "pages are the server's" },
+    Owned { name: "askama", by: &["report", "serve"], because: "only they make pages" },
     Owned { name: "tokio", by: &["probe", "history", "serve", "cli"], because: "everything else is pure" },
     Owned { name: "rusqlite", by: &["history"], because: "one place knows the tables" },
     Owned { name: "reqwest", by: &["prometheus"], because: "one place asks Prometheus, with its bounds" },

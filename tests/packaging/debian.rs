@@ -3,6 +3,7 @@
 //! The package itself is built, checked and installed by `make deb`, which takes a release build.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
@@ -65,6 +66,7 @@ fn package() -> Vec<String> {
         assert!(!files.is_empty(), "{from} names nothing");
         package.extend(installed(&files, &to));
     }
+    assert_notices(&directory);
     let changelog =
         metadata["changelog"].as_str().and_then(|path| path.strip_prefix("target/package/")).expect("a path");
     let changelog = fs::read_to_string(directory.join(changelog)).expect("a changelog");
@@ -72,6 +74,19 @@ fn package() -> Vec<String> {
     let maintainer = metadata["maintainer"].as_str().expect("a maintainer");
     assert!(changelog.contains(&format!("\n -- {maintainer}  ")), "{changelog}");
     package
+}
+
+/// The licences of what the program holds are among what was written.
+fn assert_notices(directory: &Path) {
+    let mut notices = String::new();
+    let file = fs::File::open(directory.join("THIRD-PARTY.gz")).expect("the licences");
+    flate2::read::GzDecoder::new(file).read_to_string(&mut notices).expect("text");
+    for part in ["\nrustls 0.23.", "\nrusqlite 0.", "Permission is hereby granted, free of charge", "Apache License"] {
+        assert!(notices.contains(part), "no `{part}` in the licences");
+    }
+    let texts = notices.matches("Permission is hereby granted").count();
+    assert!(texts > 20, "{texts} texts of the MIT licence, which all name somebody else");
+    assert!(!notices.contains("\nproptest 1."), "what only tests use is not in the program");
 }
 
 #[test]

@@ -22,6 +22,8 @@ probes:
 slos:
   - {name: home, objective: 99, sli: {probe: home}}
   - {name: requests, objective: 99, sli: {events: {bad: errors_total, total: requests_total, by: [route]}}}
+changes:
+  - {name: upgrade, downtime: 5m, duration: 1h}
 ";
 
 fn file(directory: &Path) -> PathBuf {
@@ -80,7 +82,7 @@ fn the_answers_are_what_the_document_says() {
     let (_, document) = get(address, "/api/v1/openapi.json");
     assert_eq!(document["openapi"], "3.1.0");
     let templates: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(templates.len(), 9, "{templates:?}");
+    assert_eq!(templates.len(), 11, "{templates:?}");
     for template in templates.into_iter().filter(|template| document["paths"][template]["get"].is_object()) {
         let path = template.replace("{service}", "shop").replace("{slo}", "requests").replace("{probe}", "home");
         let (status, answer) = get(address, &path);

@@ -1,5 +1,6 @@
 //! A clock that a test holds in its hands.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -24,13 +25,20 @@ impl TestClock {
     }
 }
 
+thread_local! {
+    /// What the other clock of the machine showed just now: one that was moved in between would look as if it was set.
+    static SHOWN: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
 impl Clock for TestClock {
     fn unix_ms(&self) -> i64 {
-        self.unix_ms.load(Ordering::SeqCst)
+        SHOWN.take().unwrap_or_else(|| self.unix_ms.load(Ordering::SeqCst))
     }
 
     fn ticks(&self) -> Duration {
-        Duration::from_millis((self.unix_ms() - self.start_ms).unsigned_abs())
+        let unix_ms = self.unix_ms.load(Ordering::SeqCst);
+        SHOWN.set(Some(unix_ms));
+        Duration::from_millis((unix_ms - self.start_ms).unsigned_abs())
     }
 }
 

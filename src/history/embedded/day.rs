@@ -2,6 +2,7 @@
 //!
 //! The text is JSON, so that people can read it with their own tools: `[[0,17,2],[17,1,1,{"timeout":1}]]` says that
 //! each of the 17 minutes from the first on had two good runs, and the one after it one good and one that failed.
+//! Of a journey, the steps that failed stand behind the reasons.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ pub(super) const MINUTES: i64 = 1_440;
 /// Bad events by the name of their reason: a history may have been written by a version that knows more of them.
 pub(super) type Failures = BTreeMap<Cow<'static, str>, u64>;
 
+/// Failures by the step of a journey that failed.
+pub(super) type Steps = BTreeMap<String, u64>;
+
 /// What one minute of a probe holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cell {
@@ -25,6 +29,8 @@ pub(super) struct Cell {
     pub(super) good: u64,
     /// Runs that did not.
     pub(super) failures: Failures,
+    /// Of a journey: which step failed, how often.
+    pub(super) steps: Steps,
 }
 
 impl Cell {
@@ -33,6 +39,9 @@ impl Cell {
         self.good += other.good;
         for (reason, count) in &other.failures {
             *self.failures.entry(reason.clone()).or_default() += count;
+        }
+        for (step, count) in &other.steps {
+            *self.steps.entry(step.clone()).or_default() += count;
         }
     }
 
@@ -57,9 +66,16 @@ pub(super) fn reason(name: &str) -> Option<Reason> {
     Reason::ALL.into_iter().find(|reason| reason.as_str() == name)
 }
 
-/// Minutes that are alike: the first, how many, good events of each, bad events of each.
+/// Minutes that are alike: the first, how many, good events of each, bad events of each, and the steps that failed; where
+/// a step did, an event is bad.
 #[derive(Debug, Deserialize, Serialize)]
-struct Alike(i64, i64, u64, #[serde(default, skip_serializing_if = "BTreeMap::is_empty")] Failures);
+struct Alike(
+    i64,
+    i64,
+    u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")] Failures,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")] Steps,
+);
 
 /// The text of a day's minutes, which are numbered from 0.
 ///
@@ -69,12 +85,15 @@ pub(super) fn encode(minutes: &BTreeMap<i64, Cell>) -> serde_json::Result<String
     let mut runs: Vec<Alike> = Vec::new();
     for (minute, cell) in minutes {
         match runs.last_mut() {
-            Some(Alike(first, length, good, failures))
-                if *first + *length == *minute && *good == cell.good && *failures == cell.failures =>
+            Some(Alike(first, length, good, failures, steps))
+                if *first + *length == *minute
+                    && *good == cell.good
+                    && *failures == cell.failures
+                    && *steps == cell.steps =>
             {
                 *length += 1;
             }
-            _ => runs.push(Alike(*minute, 1, cell.good, cell.failures.clone())),
+            _ => runs.push(Alike(*minute, 1, cell.good, cell.failures.clone(), cell.steps.clone())),
         }
     }
     serde_json::to_string(&runs)
@@ -87,14 +106,14 @@ pub(super) fn encode(minutes: &BTreeMap<i64, Cell>) -> serde_json::Result<String
 pub(super) fn decode(text: &str) -> serde_json::Result<Vec<(Range<i64>, Cell)>> {
     let runs: Vec<Alike> = serde_json::from_str(text)?;
     let mut free = 0;
-    let of_day = |Alike(first, length, good, failures)| {
+    let of_day = |Alike(first, length, good, failures, steps)| {
         let alike = first..first.saturating_add(length);
         // What overlaps or leaves the day can only come from damage, and would count twice or fill the memory.
         if alike.start < free || alike.is_empty() || alike.end > MINUTES {
             return Err(serde_json::Error::custom(format!("minutes {alike:?} of a day are out of place")));
         }
         free = alike.end;
-        Ok((alike, Cell { good, failures }))
+        Ok((alike, Cell { good, failures, steps }))
     };
     runs.into_iter().map(of_day).collect()
 }
@@ -114,7 +133,18 @@ mod tests {
     use proptest::prelude::*;
 
     fn cell(good: u64, failures: &[(&'static str, u64)]) -> Cell {
-        Cell { good, failures: failures.iter().map(|(reason, count)| (Cow::Borrowed(*reason), *count)).collect() }
+        let failures = failures.iter().map(|(reason, count)| (Cow::Borrowed(*reason), *count)).collect();
+        Cell { good, failures, ..Cell::default() }
+    }
+
+    #[test]
+    fn steps_that_failed_stand_behind_the_reasons() {
+        let mut failed = cell(0, &[("exit_code", 2)]);
+        failed.steps.insert("push".to_owned(), 2);
+        let day: BTreeMap<i64, Cell> = [(3, failed.clone()), (4, failed), (5, cell(0, &[("exit_code", 2)]))].into();
+        let text = encode(&day).expect("a text");
+        assert_eq!(text, r#"[[3,2,0,{"exit_code":2},{"push":2}],[5,1,0,{"exit_code":2}]]"#);
+        assert_eq!(decode_each(&text).expect("minutes"), day);
     }
 
     #[test]

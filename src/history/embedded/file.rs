@@ -23,7 +23,7 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 const APPLICATION: i32 = 0x4244_574e;
 
 /// One step for each version of the schema. A step that was released is never changed; a new one is added.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("audit.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("audit.sql"), include_str!("steps.sql")];
 
 /// How long a connection waits for another one.
 const BUSY: Duration = Duration::from_secs(2);

@@ -10,10 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::file::{self, FileError};
+use super::minutes::Minutes;
 use super::state::Counted;
 use super::{audit, read, slices, tables};
 use crate::history::audit::{Entries, Entry, of_range};
-use crate::history::{Group, Groups, History, HistoryError, Slice, SloKey};
+use crate::history::{Causes, Group, Groups, History, HistoryError, Slice, SloKey, Told};
 use crate::slo::Plan;
 use crate::units::Duration;
 
@@ -49,12 +50,15 @@ impl Kept {
     }
 
     fn slices(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
-        let counted = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
-        let from = after.saturating_sub(read::LOOK_BACK);
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let minutes = tables::minutes(&mut connection, &counted.probe, from, until, None)
-            .map_err(|error| HistoryError::Unavailable(error.to_string()))?;
+        let (counted, minutes) = self.minutes(key, after.saturating_sub(read::LOOK_BACK), until)?;
         Ok(minutes.map_or_else(Vec::new, |minutes| slices::of(&minutes, counted, after, until)))
+    }
+
+    fn minutes(&self, key: &SloKey, from: i64, until: i64) -> Result<(&Counted, Option<Minutes>), HistoryError> {
+        let counted = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let minutes = tables::minutes(&mut connection, &counted.probe, from, until, None);
+        Ok((counted, minutes.map_err(|error| HistoryError::Unavailable(error.to_string()))?))
     }
 }
 
@@ -70,5 +74,12 @@ impl History for Kept {
 
     fn entries<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Entries<'a> {
         Box::pin(async move { Ok(of_range(&self.audit()?, key, after, until)) })
+    }
+
+    fn causes<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Causes> {
+        Box::pin(async move {
+            let (_, minutes) = self.minutes(key, after, until)?;
+            Ok(minutes.map(|minutes| minutes.causes(after, until)).unwrap_or_default())
+        })
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::day::{Cell, MINUTES};
 use super::tables::{At, Span};
+use crate::history::Causes;
 
 /// Minutes of one era that are alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,23 @@ impl Minutes {
             (Stretch { end: here.first, ..there.clone() }, Stretch { first: here.end, ..there.clone() });
         let parts = [before, here, after].into_iter().filter(|part| part.first < part.end);
         drop(self.stretches.splice(index..=index, parts));
+    }
+
+    /// Why runs failed in the minutes that begin in `from`..`until` (seconds of Unix time).
+    pub(super) fn causes(&self, from: i64, until: i64) -> Causes {
+        let number = |time: i64| time.saturating_sub(self.offset_s).div_euclid(60);
+        let minutes = number(from)..number(until);
+        let mut causes = Causes::default();
+        for one in &self.stretches {
+            let times = one.within(&minutes);
+            for (reason, count) in one.cell.failures.iter().filter(|_| times > 0) {
+                *causes.reasons.entry(reason.to_string()).or_default() += count * times;
+            }
+            for (step, count) in one.cell.steps.iter().filter(|_| times > 0) {
+                *causes.steps.entry(step.clone()).or_default() += count * times;
+            }
+        }
+        causes
     }
 
     /// Leaves nothing but `minutes`.

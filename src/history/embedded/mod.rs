@@ -26,7 +26,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::audit::{AuditError, Draft, Entries, Entry, of_range};
-use super::{Committed, Counts, Group, Groups, History, SloKey};
+use super::{Causes, Committed, Counts, Group, Groups, History, SloKey, Told};
 use crate::probe::outcome::Outcome;
 use crate::probe::{ProbeKey, Recorder};
 use crate::spec::model::Fleet;
@@ -185,6 +185,10 @@ impl History for Storage {
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
         let slices = Arc::clone(&self.readers).slices(key.clone(), after, until);
         Box::pin(async { Ok(vec![Group::whole(slices.await?)]) })
+    }
+
+    fn causes<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Causes> {
+        Box::pin(Arc::clone(&self.readers).causes(key.clone(), after, until))
     }
 
     fn entries<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Entries<'a> {

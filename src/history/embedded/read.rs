@@ -12,9 +12,10 @@ use tokio::sync::Semaphore;
 use super::file::{self, FileError};
 use super::minutes::{Minutes, Stretch};
 use super::slices;
+use super::state::Counted;
 use super::tables;
 use super::writer::Shared;
-use crate::history::{HistoryError, Slice, SloKey};
+use crate::history::{Causes, HistoryError, Slice, SloKey};
 use crate::probe::ProbeKey;
 
 /// How many reads may be going on at once, each with a connection of its own.
@@ -44,16 +45,38 @@ impl Readers {
         after: i64,
         until: i64,
     ) -> Result<Vec<Slice>, HistoryError> {
+        self.on_a_thread(move |readers| readers.read(&key, after, until)).await
+    }
+
+    /// Why events of an SLO were bad, read in the same way.
+    pub(super) async fn causes(self: Arc<Self>, key: SloKey, after: i64, until: i64) -> Result<Causes, HistoryError> {
+        let causes = move |readers: &Self| {
+            let (_, minutes) = readers.minutes(&key, after, until)?;
+            Ok(minutes.map(|minutes| minutes.causes(after, until)).unwrap_or_default())
+        };
+        self.on_a_thread(causes).await
+    }
+
+    async fn on_a_thread<T: Send + 'static>(
+        self: Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<T, HistoryError> + Send + 'static,
+    ) -> Result<T, HistoryError> {
         let unavailable = |error: &dyn std::fmt::Display| HistoryError::Unavailable(error.to_string());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| unavailable(&error))?;
         let read = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            self.read(&key, after, until)
+            read(&self)
         });
         read.await.map_err(|error| unavailable(&error))?
     }
 
     pub(super) fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Slice>, HistoryError> {
+        let (counted, minutes) = self.minutes(key, after, until)?;
+        Ok(minutes.map_or_else(Vec::new, |minutes| slices::of(&minutes, &counted, after, until)))
+    }
+
+    /// What an SLO counts, and the minutes that its slices in (`after`, `until`] are made of, if its probe ever ran.
+    fn minutes(&self, key: &SloKey, after: i64, until: i64) -> Result<(Counted, Option<Minutes>), HistoryError> {
         let (counted, cells, span, uncommitted) = {
             let state = self.shared.lock();
             let counted = state.counted(key).cloned().ok_or_else(|| HistoryError::NotKept(key.clone()))?;
@@ -74,10 +97,12 @@ impl Readers {
             }
             (Err(error), _) => return Err(HistoryError::Unavailable(error.to_string())),
         };
-        let Some(mut minutes) = minutes else { return Ok(Vec::new()) };
         // What is written of it may be half a minute old.
-        minutes.spans.push(span);
-        Ok(slices::of(&minutes, &counted, after, until))
+        let with_span = |mut minutes: Minutes| {
+            minutes.spans.push(span);
+            minutes
+        };
+        Ok((counted, minutes.map(with_span)))
     }
 
     fn with_connection<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, FileError>) -> Result<T, FileError> {

@@ -147,7 +147,7 @@ mod tests {
             for (gap, length, good, timeouts) in parts {
                 let (first, end) = (free + gap, free + gap + length);
                 let failures = (timeouts > 0).then_some((Cow::Borrowed("timeout"), timeouts)).into_iter().collect();
-                whole.stretches.push(Stretch { era: 0, first, end, interval_ms: 400_000, cell: Cell { good, failures } });
+                whole.stretches.push(Stretch { era: 0, first, end, interval_ms: 400_000, cell: Cell { good, failures, ..Cell::default() } });
                 free = end;
             }
             let alone = |stretch: &Stretch| {

@@ -231,7 +231,11 @@ impl State {
         };
         if let Some(event) = event {
             let at = At { era: now.era, minute: started.saturating_sub(offset_s).div_euclid(60) };
-            known.cells.entry(at).or_default().count(event);
+            let cell = known.cells.entry(at).or_default();
+            cell.count(event);
+            for step in outcome.failed_steps() {
+                *cell.steps.entry(step.to_string()).or_default() += 1;
+            }
             known.dirty_cells.insert(at);
         }
         self.is_dirty = true;

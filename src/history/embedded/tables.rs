@@ -19,6 +19,9 @@ use crate::probe::ProbeKey;
 use crate::probe::outcome::{Reason, SkipReason};
 use crate::units::Name;
 
+/// The version of the schema that keeps which step of a journey failed in each minute.
+const STEPS_SINCE_VERSION: i64 = 3;
+
 /// Which minute of a probe: its number, counted from where the probe's minutes begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct At {
@@ -175,11 +178,15 @@ fn load_open_minutes(
     keys: &BTreeMap<i64, ProbeKey>,
     loaded: &mut Loaded,
 ) -> Result<(), FileError> {
-    let mut statement = connection.prepare("SELECT probe_id, era, minute, good, failures FROM open_minutes")?;
+    let mut statement = connection.prepare("SELECT probe_id, era, minute, good, failures, steps FROM open_minutes")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(probe) = keys.get(&row.get(0)?).and_then(|key| loaded.probes.get_mut(key)) else { continue };
-        let cell = Cell { good: row.get(3)?, failures: serde_json::from_str(&row.get::<_, String>(4)?)? };
+        let cell = Cell {
+            good: row.get(3)?,
+            failures: serde_json::from_str(&row.get::<_, String>(4)?)?,
+            steps: serde_json::from_str(&row.get::<_, String>(5)?)?,
+        };
         probe.cells.insert(At { era: row.get(1)?, minute: row.get(2)? }, cell);
     }
     Ok(())
@@ -264,11 +271,13 @@ pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<(), Fi
     write_probes(&transaction, batch)?;
     write_counters(&transaction, batch)?;
     let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO open_minutes (probe_id, era, minute, good, failures) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO open_minutes (probe_id, era, minute, good, failures, steps)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for (id, _, at, cell) in &batch.minutes {
         let failures = serde_json::to_string(&cell.failures)?;
-        statement.execute(params![id, at.era, at.minute, cell.good, failures])?;
+        let steps = serde_json::to_string(&cell.steps)?;
+        statement.execute(params![id, at.era, at.minute, cell.good, failures, steps])?;
     }
     drop(statement);
     for fold in &batch.folds {
@@ -423,13 +432,21 @@ pub(super) fn minutes(
 
 /// The minutes `first`..`end` of a probe that still change.
 fn open_minutes(connection: &Connection, id: i64, first: i64, end: i64) -> Result<BTreeMap<At, Cell>, FileError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT era, minute, good, failures FROM open_minutes WHERE probe_id = ?1 AND minute BETWEEN ?2 AND ?3",
-    )?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // Whoever writes it may be of a version that keeps none.
+    let steps = if version < STEPS_SINCE_VERSION { "'{}'" } else { "steps" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT era, minute, good, failures, {steps} FROM open_minutes
+         WHERE probe_id = ?1 AND minute BETWEEN ?2 AND ?3",
+    ))?;
     let mut rows = statement.query([id, first, end])?;
     let mut open = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let cell = Cell { good: row.get(2)?, failures: serde_json::from_str(&row.get::<_, String>(3)?)? };
+        let cell = Cell {
+            good: row.get(2)?,
+            failures: serde_json::from_str(&row.get::<_, String>(3)?)?,
+            steps: serde_json::from_str(&row.get::<_, String>(4)?)?,
+        };
         open.insert(At { era: row.get(0)?, minute: row.get(1)? }, cell);
     }
     Ok(open)

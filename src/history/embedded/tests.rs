@@ -589,12 +589,49 @@ fn a_new_file_gets_the_audit_of_a_damaged_one() {
     assert_eq!((ids, aside(&directory).is_empty()), (vec![1, 2], false));
 }
 
+/// Takes a file back to before it kept which steps failed.
+const WITHOUT_STEPS: &str = "DROP VIEW minutes; ALTER TABLE open_minutes DROP COLUMN steps;
+    CREATE VIEW minutes AS SELECT * FROM open_minutes; PRAGMA user_version = 2;";
+
+#[test]
+fn which_step_failed_is_kept_for_every_minute_and_missing_in_an_older_file() {
+    let (directory, clock) = directory();
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    let verdict = || Verdict::Failed { reason: Reason::ExitCode, detail: String::new() };
+    let step =
+        StepOutcome { name: "push".parse().expect("a name"), verdict: Some(verdict()), duration: Duration::ZERO };
+    hand.run(60, 30, &good());
+    hand.run(120, 30, &Outcome { steps: vec![step], ..Outcome::of(verdict()) });
+    hand.commit();
+    let (plan, _) = crate::slo::Plan::of(&fleet());
+    let key = draft(&clock).slo;
+    let causes = || {
+        let kept = Kept::open(directory.path(), &plan).expect("it opens");
+        futures_util::FutureExt::now_or_never(kept.causes(&key, START - 3_600, START + 3_600))
+            .expect("at once")
+            .expect("causes")
+    };
+    let both = causes();
+    assert_eq!((both.steps.get("push"), both.reasons.get("exit_code")), (Some(&4), Some(&4)));
+    // In the rows of days, too.
+    hand.run(3_600, 30, &good());
+    assert_eq!(causes(), both);
+    let minutes = "SELECT sum(value) FROM minutes, json_each(steps)";
+    assert_eq!(ask::<i64>(&directory, minutes), 4);
+    drop(hand);
+    database(&directory).execute_batch(WITHOUT_STEPS).expect("as it was");
+    assert_eq!(causes().reasons, both.reasons);
+    drop(Hand::open(directory.path(), &clock, &fleet()));
+    assert_eq!(ask::<i64>(&directory, "PRAGMA user_version"), 3);
+}
+
 #[test]
 fn a_file_of_the_first_version_gets_an_audit_and_is_read_without_one() {
     let (directory, clock) = directory();
     drop(Hand::open(directory.path(), &clock, &fleet()));
-    let before = "DROP TABLE audit; PRAGMA user_version = 1;";
-    database(&directory).execute_batch(before).expect("as it was");
+    database(&directory)
+        .execute_batch(&format!("{WITHOUT_STEPS} DROP TABLE audit; PRAGMA user_version = 1;"))
+        .expect("as it was");
     let (plan, _) = crate::slo::Plan::of(&fleet());
     assert_eq!(Kept::open(directory.path(), &plan).expect("it opens").audit(), Ok(Vec::new()));
     let mut hand = Hand::open(directory.path(), &clock, &fleet());

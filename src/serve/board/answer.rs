@@ -8,16 +8,22 @@ use super::page::{self, Frame};
 use super::timing::Timing;
 use super::{Board, public, slo};
 use crate::probe::ProbeKey;
+use crate::report::{self, Asked};
 use crate::serve::body::{AnyBody, whole};
 use crate::serve::metrics::Metrics;
 use crate::serve::routes::respond;
 use crate::spec::model::Sli;
 
+const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// What stands under a path and never changes: files of their own, so that a page may forbid everything else.
 const FILES: [(&str, &str, &str); 4] = [
-    ("/board/board.css", "text/css; charset=utf-8", include_str!("board.css")),
+    (
+        "/board/board.css",
+        "text/css; charset=utf-8",
+        concat!(include_str!("../../standing/palette.css"), include_str!("board.css")),
+    ),
     ("/board/board.js", "text/javascript; charset=utf-8", include_str!("board.js")),
     ("/board/theme.js", "text/javascript; charset=utf-8", include_str!("theme.js")),
     ("/board/icon.svg", "image/svg+xml", include_str!("icon.svg")),
@@ -40,6 +46,9 @@ impl Board {
         if let Some((_, content_type, text)) = FILES.iter().find(|(file, ..)| *file == path) {
             return Some(guarded(StatusCode::OK, content_type, (*text).to_owned()));
         }
+        if path == "/report" {
+            return Some(self.report_page(query).await);
+        }
         let slo = path.strip_prefix("/slos/").and_then(|path| path.split_once('/'));
         if slo.is_none() && !matches!(path, "/" | "/status") {
             return None;
@@ -58,9 +67,29 @@ impl Board {
             Ok(page) => guarded(StatusCode::OK, HTML, page),
             Err(error) => {
                 tracing::error!(path, %error, "a page cannot be shown");
-                guarded(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "No page.\n".to_owned())
+                guarded(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "No page.\n".to_owned())
             }
         })
+    }
+
+    /// The report that a query asks for, as a page.
+    async fn report_page(&self, query: &str) -> Response<AnyBody> {
+        let refused = |text: String| guarded(StatusCode::BAD_REQUEST, TEXT, format!("{text}.\n"));
+        let asked = match Asked::read(Some(query)) {
+            Ok(asked) => asked,
+            Err(error) => return refused(error.to_string()),
+        };
+        let page = match self.report(&asked, jiff::Timestamp::now()).await {
+            Ok(made) => report::html(&made, Some("/")),
+            Err(error) => return refused(error.to_string()),
+        };
+        let Ok(page) = page else {
+            return guarded(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "No page.\n".to_owned());
+        };
+        let mut answer = guarded(StatusCode::OK, HTML, page);
+        // It stands alone, and so its style stands in it.
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(report::POLICY));
+        answer
     }
 
     /// The timings of the probe of an SLO that has one.

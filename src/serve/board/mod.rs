@@ -20,7 +20,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use crate::gate::week::Coming;
+use crate::gate::week::model::ChangePlan;
 use crate::gate::{Answer, Gates, NoAnswer, Question};
+use crate::report::model::Report;
+use crate::report::{Asked, NoReport, Reports};
 use crate::standing::model::Slos;
 use crate::standing::{Full, Standings};
 use keep::Keeper;
@@ -33,6 +37,7 @@ const DECISIONS: usize = 2;
 pub struct Board {
     keeper: Keeper,
     gates: Gates,
+    reports: Reports,
     deciding: Arc<Semaphore>,
 }
 
@@ -41,7 +46,8 @@ impl Board {
     #[must_use]
     pub fn new(gates: Gates) -> Self {
         let keeper = Keeper::new(gates.standings().clone());
-        Self { keeper, gates, deciding: Arc::new(Semaphore::new(DECISIONS)) }
+        let reports = Reports::over(gates.standings().clone(), gates.calendars());
+        Self { keeper, gates, reports, deciding: Arc::new(Semaphore::new(DECISIONS)) }
     }
 
     /// Whether deployments may go on at `now`, or could at the moment that is asked about.
@@ -64,6 +70,26 @@ impl Board {
         // Nobody closes it, and one question too many would be no harm.
         let _permit = self.deciding.acquire().await.ok();
         self.gates.answer(question, now).await
+    }
+
+    /// Which planned changes fit on which of the coming days.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub(super) async fn coming(&self, asked: &Coming, now: Timestamp) -> Result<ChangePlan, NoAnswer> {
+        // As above.
+        let _permit = self.deciding.acquire().await.ok();
+        self.gates.coming(asked, now).await
+    }
+
+    /// What a team has to know about a period.
+    ///
+    /// # Errors
+    /// [`NoReport`].
+    pub(super) async fn report(&self, asked: &Asked, now: Timestamp) -> Result<Report, NoReport> {
+        // As above.
+        let _permit = self.deciding.acquire().await.ok();
+        self.reports.of(asked, now).await
     }
 
     /// Every SLO as it stood a moment ago.

@@ -1,0 +1,57 @@
+//! The forms of a report: each is a golden file, which a person read.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::fixture::{self, UNTIL, report};
+use crate::support::burndown::run;
+
+/// Holds a text against a golden file. `INSTA_UPDATE=always` writes it.
+#[track_caller]
+fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report").join(name);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(&path, text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == text,
+        "{} is not what is written now; read it, then run with INSTA_UPDATE=always\n{text}",
+        path.display()
+    );
+}
+
+#[test]
+fn a_month_reads_as_it_was_read() {
+    let (directory, _) = fixture::kept();
+    for (format, name) in [("markdown", "tracker.md"), ("html", "tracker.html"), ("json", "tracker.json")] {
+        let written = report(directory.path(), &["--until", UNTIL, "--format", format]);
+        assert_eq!((written.code, written.stderr.as_str()), (Some(0), ""), "{format}");
+        let text = written.stdout.replace(&format!("burndown {}", env!("CARGO_PKG_VERSION")), "burndown VERSION");
+        assert_golden(name, &text);
+        if format == "json" {
+            assert_described(&written.stdout);
+        }
+        // The same in a file.
+        let path = directory.path().join(name);
+        let to_file = ["--until", UNTIL, "--format", format, "--output", path.to_str().unwrap()];
+        assert_eq!(report(directory.path(), &to_file).stdout, "");
+        assert_eq!(fs::read_to_string(path).unwrap(), written.stdout);
+    }
+}
+
+/// Holds a JSON report against the schema that the command publishes.
+#[track_caller]
+fn assert_described(text: &str) {
+    let schema: Value = serde_json::from_str(&run(["report", "--schema"]).stdout).unwrap();
+    let report: Value = serde_json::from_str(text).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let wrong: Vec<String> = validator.iter_errors(&report).map(|error| format!("{error}")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(&report), keys(&schema["properties"]));
+    assert_eq!(keys(&report["slos"][0]), keys(&schema["$defs"]["SloReport"]["properties"]));
+}
