@@ -41,6 +41,10 @@ pub enum Metric {
     StepNotReached,
     /// How long each step of the last run took.
     StepDuration,
+    /// Until when the gate of an SLO is overridden.
+    GateOverrideUntil,
+    /// What was spent of an error budget but does not count.
+    CorrectedSeconds,
     /// Version and platform of the running binary.
     BuildInfo,
     /// Whether the last reload of the file succeeded.
@@ -61,7 +65,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which the reference lists them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ProbeAttempts,
         Self::ProbeSuccesses,
         Self::ProbeFailures,
@@ -78,6 +82,8 @@ impl Metric {
         Self::StepFailures,
         Self::StepNotReached,
         Self::StepDuration,
+        Self::GateOverrideUntil,
+        Self::CorrectedSeconds,
         Self::BuildInfo,
         Self::ConfigReloadSuccessful,
         Self::ConfigReloadSuccessTimestamp,
@@ -108,6 +114,8 @@ impl Metric {
             Self::StepFailures => "slo_journey_step_failures_total",
             Self::StepNotReached => "slo_journey_step_not_reached_total",
             Self::StepDuration => "slo_journey_step_duration_seconds",
+            Self::GateOverrideUntil => "slo_deploy_gate_override_until_timestamp_seconds",
+            Self::CorrectedSeconds => "slo_error_budget_corrected_seconds",
             Self::BuildInfo => "burndown_build_info",
             Self::ConfigReloadSuccessful => "burndown_config_last_reload_successful",
             Self::ConfigReloadSuccessTimestamp => "burndown_config_last_reload_success_timestamp_seconds",
@@ -139,6 +147,12 @@ impl Metric {
             Self::StepFailures => "Journey steps that failed, by reason",
             Self::StepNotReached => "Journey steps that an earlier failure kept from starting",
             Self::StepDuration => "Duration of each step of the last run in seconds",
+            Self::GateOverrideUntil => {
+                "Unix time until which the deployment gate of the SLO is overridden, 0 if it is not"
+            }
+            Self::CorrectedSeconds => {
+                "Error budget in seconds that was spent in the window but does not count, by corrections and maintenance"
+            }
             Self::BuildInfo => "Version and platform of the running binary; the value is always 1",
             Self::ConfigReloadSuccessful => "Whether the last reload of the SLO files succeeded (1) or failed (0)",
             Self::ConfigReloadSuccessTimestamp => "Unix time of the last successful load of the SLO files",
@@ -235,6 +249,10 @@ pub enum Record {
     RemainingSeconds,
     /// What is left of the error budget of the window, as a share of it.
     RemainingRatio,
+    /// What was spent of it but does not count, in seconds; only where that is anything.
+    CorrectedSeconds,
+    /// What is left of it with that given back, in seconds.
+    NetRemainingSeconds,
     /// Burn rate over the shortest window of the SLO.
     CurrentBurnRate,
     /// Burn rate over the whole window.
@@ -263,7 +281,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 24] = [
+    pub const FIXED: [Self; 26] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -276,6 +294,8 @@ impl Record {
         Self::ErrorBudgetSeconds,
         Self::RemainingSeconds,
         Self::RemainingRatio,
+        Self::CorrectedSeconds,
+        Self::NetRemainingSeconds,
         Self::CurrentBurnRate,
         Self::PeriodBurnRate,
         Self::ObservedAt,
@@ -308,6 +328,8 @@ impl Record {
             Self::ErrorBudgetSeconds => "slo:error_budget:seconds".to_owned(),
             Self::RemainingSeconds => "slo:error_budget_remaining:seconds".to_owned(),
             Self::RemainingRatio => "slo:period_error_budget_remaining:ratio".to_owned(),
+            Self::CorrectedSeconds => "slo:error_budget_corrected:seconds".to_owned(),
+            Self::NetRemainingSeconds => "slo:error_budget_net_remaining:seconds".to_owned(),
             Self::CurrentBurnRate => "slo:current_burn_rate:ratio".to_owned(),
             Self::PeriodBurnRate => "slo:period_burn_rate:ratio".to_owned(),
             Self::ObservedAt => "slo:sli_observed:timestamp_seconds".to_owned(),

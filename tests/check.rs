@@ -742,6 +742,7 @@ fn the_model_holds_every_kind_and_option() {
 
 #[test]
 fn rules_gate_and_calendar() {
+    let maintenance = "service: shop\nmaintenance:\n  - {name: patching, days: [sun], from: '02:00', to: '04:00', timezone: UTC, slos: [orders]}";
     let hours = "service: shop\nworking_hours: {days: [mon], from: '09:00', to: '17:00', timezone: Europe/Dublin}";
     pin_damage(
         GOOD,
@@ -754,6 +755,11 @@ fn rules_gate_and_calendar() {
             ("gate-on-unknown", "service: shop", "service: shop\ngate: {on_unknown: open}"),
             ("gate-resume", "service: shop", "service: shop\ngate: {resume: 10m, dry_run: maybe}"),
             ("change", "service: shop", "service: shop\nchanges: [{name: upgrade, downtime: 5h, duration: 4h}]"),
+            ("maintenance-upside-down", "service: shop", &maintenance.replace("02:00", "23:00")),
+            ("maintenance-zone", "service: shop", &maintenance.replace(", timezone: UTC", "")),
+            ("maintenance-slo", "service: shop", &maintenance.replace("orders", "order")),
+            ("maintenance-key", "service: shop", &maintenance.replace("days", "day")),
+            ("maintenance-twice", "service: shop", &format!("{maintenance}\n{}", maintenance.lines().last().unwrap())),
             ("hours-day", "service: shop", &hours.replace("mon", "monday")),
             ("hours-time", "service: shop", &hours.replace("09:00", "9:00")),
             ("hours-upside-down", "service: shop", &hours.replace("17:00", "08:00")),

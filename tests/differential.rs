@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use burndown::slo::budget::{self, Slice, State};
+use burndown::slo::correction::{self, Correction};
 use burndown::slo::gate::{self, Held, Latch, Thresholds};
 use burndown::slo::window::{Pair, Tier};
 use burndown::slo::{Plan, SloPlan};
@@ -69,11 +70,24 @@ fn history() -> impl Strategy<Value = History> {
     })
 }
 
+/// What somebody takes out of a budget, and takes back or not.
+fn corrections() -> impl Strategy<Value = Vec<Correction>> {
+    let steps = i64::try_from(STEPS).unwrap();
+    let withdrawn = prop::option::of(0..steps * STEP);
+    let one = (0..steps * STEP, 1..80 * STEP, 0..steps * STEP, withdrawn);
+    let one =
+        one.prop_map(|(from, length, said, withdrawn)| Correction { from, until: from + length, said, withdrawn });
+    prop::collection::vec(one, 0..4)
+}
+
 /// What the rules must record at one step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) ratio: Option<f64>,
     pub(crate) remaining: Option<f64>,
+    net: Option<f64>,
+    /// What a service says that keeps the audit: it says so before anything is recorded.
+    corrected: Option<f64>,
     pub(crate) coverage: Option<f64>,
     pub(crate) latch: Option<f64>,
     pub(crate) answer: Option<f64>,
@@ -94,7 +108,7 @@ fn slice() -> Duration {
 }
 
 /// What `src/slo` says of the slices that the slow rules see, at each of so many steps.
-pub(crate) fn expected(plan: &SloPlan, slices: &[Slice], steps: usize) -> Vec<Expected> {
+pub(crate) fn expected(plan: &SloPlan, slices: &[Slice], steps: usize, corrections: &[Correction]) -> Vec<Expected> {
     let window = plan.slo.window;
     let thresholds = Thresholds::of(plan);
     let mut held: Option<Held> = None;
@@ -102,17 +116,21 @@ pub(crate) fn expected(plan: &SloPlan, slices: &[Slice], steps: usize) -> Vec<Ex
         let now = i64::try_from(step).unwrap() * STEP;
         let tally = budget::tally(slices, window, slice(), now);
         let budget = budget::budget(plan.slo.objective, window, slice(), &tally, now);
-        let mut expected = Expected::default();
+        let excused = correction::in_window(slices, slice(), window, corrections, (now, now));
+        let corrected = budget::spike_seconds(excused, &tally);
+        let budget = budget.corrected_by(corrected);
+        let mut expected = Expected { corrected: Some(corrected), ..Expected::default() };
         let Some(newest) = tally.newest else { return expected };
         // A group unseen for a day retires: it leaves every series.
         if now - newest < 86_400 {
             expected.coverage = Some(budget.coverage);
             expected.ratio = Some(budget.error_ratio);
             expected.remaining = Some(budget.remaining);
+            expected.net = Some(budget.net());
             expected.answer = Some(f64::from(u8::from(plan.slo.gate.on_unknown == OnUnknown::Allow)));
         }
         if budget.state == State::Known {
-            let after = gate::step(held, budget.remaining, &thresholds);
+            let after = gate::step(held, budget.net(), &thresholds);
             expected.latch = Some(f64::from(u8::from(after.latch == Latch::Open)));
             held = Some(after);
             expected.answer = expected.latch;
@@ -217,6 +235,9 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
     let mut runner = TestRunner::deterministic();
     let mut draw = || history().new_tree(&mut runner).unwrap().current();
     let mut histories: Vec<History> = (0..seed_skip + HISTORIES).map(|_| draw()).skip(seed_skip).collect();
+    let mut corrections_of: Vec<_> =
+        histories.iter().map(|_| corrections().new_tree(&mut runner).unwrap().current()).collect();
+    corrections_of.push(Vec::new());
     // One that never ends, so that the answer for the whole SLO is never needed.
     histories.push(vec![Some((0, 10)); STEPS]);
 
@@ -227,16 +248,19 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
         let _ = writeln!(text, "  - {{series: '{series}', values: '{of}'}}");
     };
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, history) in histories.iter().enumerate() {
+    for ((at, history), corrections) in histories.iter().enumerate().zip(&corrections_of) {
         let recorded = format!("{{slo_service=\"shop\",slo=\"requests\",history=\"{at}\"}}");
         let counts = |pick: fn((u32, u32)) -> u32| values(history.iter().map(|what| Some(pick((*what)?).into())));
         feed(format!("slo:sli_total:increase{recorded}"), counts(|(_, total)| total));
         feed(format!("slo:sli_bad:increase{recorded}"), counts(|(bad, _)| bad));
-        let steps = expected(plan, &slices(history, 1), STEPS);
+        let steps = expected(plan, &slices(history, 1), STEPS, corrections);
+        let scraped = format!("{{slo_service=\"shop\",slo=\"requests\",history=\"{at}\",instance=\"i:1\"}}");
+        feed(format!("slo_error_budget_corrected_seconds{scraped}"), values(steps.iter().map(|step| step.corrected)));
         let own = format!("{{history=\"{at}\"}}");
-        let parts: [Part; 5] = [
+        let parts: [Part; 6] = [
             ("ratio", |step| step.ratio),
             ("remaining", |step| step.remaining),
+            ("net", |step| step.net),
             ("coverage", |step| step.coverage),
             ("latch", |step| step.latch),
             ("answer", |step| step.answer),
@@ -245,6 +269,11 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
             feed(format!("expected_{name}{own}"), values(steps.iter().map(pick)));
         }
         *seen.entry("closed").or_default() += usize::from(steps.iter().any(|step| step.latch == Some(0.0)));
+        let corrected = steps.iter().any(|step| step.net > step.remaining);
+        *seen.entry("corrected").or_default() += usize::from(corrected);
+        let plain = expected(plan, &slices(history, 1), STEPS, &[]);
+        let decides = steps.iter().zip(&plain).any(|(step, plain)| step.latch != plain.latch);
+        *seen.entry("decided by the net").or_default() += usize::from(decides);
         let reopens = steps.windows(2).any(|pair| pair[0].latch == Some(0.0) && pair[1].latch == Some(1.0));
         *seen.entry("reopened").or_default() += usize::from(reopens);
         let unknown = steps.iter().any(|step| step.remaining.is_some() && step.latch.is_none());
@@ -258,7 +287,7 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
             feed(format!("expected_firing{own}"), values(firing));
         }
     }
-    for what in ["closed", "reopened", "unknown", "retired", "fired"] {
+    for what in ["closed", "reopened", "unknown", "retired", "fired", "corrected", "decided by the net"] {
         assert!(seen[what] > 0, "no history {what}: they prove little, {seen:?}");
     }
 
@@ -267,6 +296,7 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
     let checks = [
         differing("slo:sli_error:ratio_rate2d", "ratio", "history"),
         differing("slo:error_budget_remaining:seconds", "remaining", "history"),
+        differing("slo:error_budget_net_remaining:seconds", "net", "history"),
         differing("slo:coverage:ratio", "coverage", "history"),
         differing("slo:deploy_gate_latch:open", "latch", "history"),
         differing("slo:deploy_gate:open", "answer", "history"),

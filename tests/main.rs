@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod ask;
+mod audit;
 mod backfill;
 mod board;
 mod check;

@@ -9,10 +9,10 @@ use crate::support::burndown::run;
 use crate::support::promtool::test_rules;
 
 /// Rules that look every five minutes, so that both tiers can run in one test from counters to the gate.
-const ALL_AT_ONCE: &str = "rules: {interval: 5m, delay: 5m, lookback: 5m}";
+pub(crate) const ALL_AT_ONCE: &str = "rules: {interval: 5m, delay: 5m, lookback: 5m}";
 
 /// Generates the rules of an SLO file into a directory.
-fn generate(directory: &Path, name: &str, text: &str) {
+pub(crate) fn generate(directory: &Path, name: &str, text: &str) {
     let file = directory.join(format!("{name}.yaml"));
     fs::write(&file, text).unwrap();
     let finished =
@@ -21,18 +21,18 @@ fn generate(directory: &Path, name: &str, text: &str) {
 }
 
 /// An expression, a time, and the samples that it must give then, as (labels, value).
-type Check<'a> = (&'a str, &'a str, &'a [(&'a str, f64)]);
+pub(crate) type Check<'a> = (&'a str, &'a str, &'a [(&'a str, f64)]);
 
 /// One promtool test: rule files, the step, input series, and expressions with what they give when.
-struct Proof<'a> {
-    rules: &'a [&'a str],
-    step: &'a str,
-    series: &'a [(String, String)],
-    checks: &'a [Check<'a>],
+pub(crate) struct Proof<'a> {
+    pub(crate) rules: &'a [&'a str],
+    pub(crate) step: &'a str,
+    pub(crate) series: &'a [(String, String)],
+    pub(crate) checks: &'a [Check<'a>],
 }
 
 #[track_caller]
-fn assert_holds(directory: &Path, proof: &Proof<'_>) {
+pub(crate) fn assert_holds(directory: &Path, proof: &Proof<'_>) {
     let files: Vec<String> = proof.rules.iter().map(|file| format!("rules/{file}.yaml")).collect();
     let step = proof.step;
     let mut text =
@@ -55,13 +55,13 @@ fn assert_holds(directory: &Path, proof: &Proof<'_>) {
 }
 
 /// An SLO file over `requests_total` and `errors_total`.
-fn slo_file(service: &str, extra: &str, by: &str) -> String {
+pub(crate) fn slo_file(service: &str, extra: &str, by: &str) -> String {
     format!(
         "version: burndown/v1\nservice: {service}\n{extra}\nslos:\n  - name: requests\n    objective: 99.9\n    sli: {{events: {{bad: errors_total, total: requests_total{by}}}}}\n"
     )
 }
 
-fn counter(name: &str, values: &str) -> (String, String) {
+pub(crate) fn counter(name: &str, values: &str) -> (String, String) {
     (format!("{name}{{job=\"j\",instance=\"i:1\"}}"), values.to_owned())
 }
 

@@ -1,9 +1,11 @@
 //! The command line: arguments as typed, one thin file per subcommand, exit codes with meaning.
 
+mod audit;
 mod backfill;
 mod check;
 mod completions;
 mod concourse;
+mod correct;
 mod demo;
 mod gate;
 mod generate;
@@ -15,6 +17,7 @@ mod logging;
 mod man;
 mod moment;
 mod output;
+mod overriding;
 mod plan;
 mod probe;
 mod prometheus;
@@ -75,6 +78,8 @@ enum Command {
     Schema(schema::Arguments),
     Status(status::Arguments),
     Gate(gate::Arguments),
+    Override(overriding::Arguments),
+    Correct(correct::Arguments),
     Plan(plan::Arguments),
     Report(report::Arguments),
     Health(health::Arguments),
@@ -98,6 +103,8 @@ pub fn main() -> Exit {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
+        Command::Override(arguments) => overriding::run(&arguments),
+        Command::Correct(arguments) => correct::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),

@@ -49,6 +49,9 @@ pub(super) struct Arguments {
     /// TLS, users with passwords and headers, in the format of the Prometheus exporters' web configuration.
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
+    /// A Unix socket that only this user may use, over which `burndown override` and `burndown correct` need no password.
+    #[arg(long = "web.admin-socket", value_name = "PATH")]
+    admin_socket: Option<PathBuf>,
     /// The URL under which people reach this server; its name is answered to on loopback as well.
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     external_url: Option<Url>,
@@ -179,6 +182,7 @@ async fn serve(files: Files, content: Content, arguments: &Arguments) -> Result<
         storage: shown.storage.clone(),
         excerpts: arguments.excerpts,
         config: content.text,
+        admin_socket: arguments.admin_socket.clone(),
         web,
         external_url: arguments.external_url.clone(),
         reloads: arguments.enable_lifecycle.then(|| sender.clone()),

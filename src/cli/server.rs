@@ -1,6 +1,6 @@
 //! The options that say which running `burndown serve` is asked, and how to get in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -56,5 +56,21 @@ impl ServerArguments {
             access = access.trusting(path)?;
         }
         Client::new(url, &access, self.timeout.to_std())
+    }
+
+    /// A client for another server, which asks for no credentials.
+    ///
+    /// # Errors
+    /// [`Error`] if the address is none.
+    pub(super) fn open(&self, url: &Url) -> Result<Client, Error> {
+        Client::new(url, &Access::default(), self.timeout.to_std())
+    }
+
+    /// A client for the server behind a socket of this machine.
+    ///
+    /// # Errors
+    /// [`Error::Setup`].
+    pub(super) fn local(&self, socket: &Path) -> Result<Client, Error> {
+        Client::local(socket, self.timeout.to_std())
     }
 }

@@ -128,7 +128,8 @@ fn ask(arguments: &Arguments, plan: Option<&Plan>) -> Result<Slos, (String, Exit
 
 /// What the gates of SLOs come to.
 fn exit(slos: &[SloState]) -> Exit {
-    let counts = || slos.iter().map(|state| &state.gate).filter(|gate| !gate.dry_run);
+    let counts =
+        || slos.iter().filter(|state| state.overridden.is_none()).map(|state| &state.gate).filter(|gate| !gate.dry_run);
     if counts().any(|gate| gate.state == GateAnswer::Closed) {
         Exit::Failure
     } else if counts().any(|gate| gate.state == GateAnswer::Unknown && gate.holds_when_unknown) {

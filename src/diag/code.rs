@@ -140,6 +140,10 @@ codes! {
     InvalidWorkingHours = "invalid-working-hours", Error;
     /// Working hours that are set in several files of one service.
     DuplicateWorkingHours = "duplicate-working-hours", Error;
+    /// Planned maintenance that holds no time, or is in no time zone.
+    InvalidMaintenance = "invalid-maintenance", Error;
+    /// Planned maintenance of an SLO which its service does not have.
+    UnknownSlo = "unknown-slo", Error;
     /// One file has more errors than anybody reads at once; the first are shown.
     TooManyErrors = "too-many-errors", Error;
     /// A probe that runs and feeds no SLO.

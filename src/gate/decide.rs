@@ -75,12 +75,21 @@ fn judge(outlook: &Outlook, need: Option<f64>) -> SloAnswer {
     answer(outlook, short.unwrap_or(&outlook.worst), need, (decision, reason))
 }
 
+/// What an override makes of what an SLO says: it opens what stops, and leaves the rest as it is.
+fn overridden(outlook: &Outlook, (decision, reason): (GateAnswer, Reason)) -> (GateAnswer, Reason) {
+    match (&outlook.overridden, decision) {
+        (Some(_), GateAnswer::Closed | GateAnswer::Unknown) => (GateAnswer::Open, Reason::Override),
+        _ => (decision, reason),
+    }
+}
+
 fn answer(
     outlook: &Outlook,
     deciding: &GroupOutlook,
     need: Option<f64>,
-    (decision, reason): (GateAnswer, Reason),
+    (would, would_reason): (GateAnswer, Reason),
 ) -> SloAnswer {
+    let (decision, reason) = overridden(outlook, (would, would_reason));
     let GroupOutlook { labels, budget, data, gate, .. } = deciding;
     let reopens_at = reopens_at(outlook, need);
     let basis = if outlook.is_exact { Forecast::Exact } else { Forecast::AssumesLast7DaysTraffic };
@@ -95,12 +104,17 @@ fn answer(
         reason,
         message: String::new(),
         gate: gate.state,
+        overridden: outlook.overridden.clone(),
+        would,
+        would_reason,
         latch: gate.latch,
         dry_run: gate.dry_run,
         holds_when_unknown: gate.holds_when_unknown,
         data: *data,
         total_seconds: budget.total_seconds,
         remaining_seconds: budget.remaining_seconds,
+        corrected_seconds: budget.corrected_seconds,
+        net_remaining_seconds: budget.net_remaining_seconds,
         coverage: budget.coverage,
         close_at_seconds: gate.close_at_seconds,
         resume_at_seconds: gate.resume_at_seconds,
@@ -122,6 +136,7 @@ fn other(group: &GroupOutlook) -> GroupAnswer {
         gate: group.gate.state,
         data: group.data,
         remaining_seconds: group.budget.remaining_seconds,
+        net_remaining_seconds: group.budget.net_remaining_seconds,
         coverage: group.budget.coverage,
         closed_since: group.gate.closed_since,
         trough_seconds: group.gate.trough_seconds,
@@ -136,7 +151,7 @@ fn open_since(outlook: &Outlook, reason: Reason) -> Option<i64> {
 
 /// Whether a group has less to spend than is needed. Of one that nobody knows, nobody knows that either.
 fn is_short(group: &GroupOutlook, need: Option<f64>) -> bool {
-    let available = change::available(group.budget.remaining_seconds, group.gate.close_at_seconds);
+    let available = change::available(group.budget.net_remaining_seconds, group.gate.close_at_seconds);
     group.data == Data::Known && need.is_some_and(|need| need > available)
 }
 
@@ -153,7 +168,7 @@ fn reopens_at(outlook: &Outlook, need: Option<f64>) -> Option<i64> {
 
 /// What stops comes first, then what would but for a waiver, then the smallest remaining share.
 fn by_weight(one: &SloAnswer, other: &SloAnswer) -> Ordering {
-    let share = |slo: &SloAnswer| slo.remaining_seconds / slo.total_seconds;
+    let share = |slo: &SloAnswer| slo.net_remaining_seconds / slo.total_seconds;
     let is_plain = |slo: &SloAnswer| slo.reason == Reason::Open;
     one.decision
         .cmp(&other.decision)

@@ -24,7 +24,7 @@ use crate::units::Name;
 
 pub use model::{Answer, SloAnswer};
 pub use question::{Planned, Question, QuestionError};
-pub use words::name;
+pub use words::{name, overrides};
 
 /// The gates of a plan over a history.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::standing::model::{Data, GateAnswer};
+use crate::standing::model::{Data, GateAnswer, OverrideState};
 
 /// The version of [`Answer`]. It changes when a field goes away or means something else.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -53,6 +53,8 @@ pub enum Reason {
     Hours,
     /// It would stop, but it is a dry run.
     DryRun,
+    /// It would stop, but somebody overrode it.
+    Override,
     /// Nothing was observed in the window.
     NoData,
     /// The newest data are too old.
@@ -102,6 +104,13 @@ pub struct SloAnswer {
     pub message: String,
     /// The gate itself, before anything is waived and without any change.
     pub gate: GateAnswer,
+    /// The override that is in force, if there is one.
+    #[serde(rename = "override")]
+    pub overridden: Option<OverrideState>,
+    /// What it would say without any override.
+    pub would: GateAnswer,
+    /// Why, in a word for programs.
+    pub would_reason: Reason,
     /// The latch: what the gate was when the SLO was last known.
     pub latch: GateAnswer,
     /// Whether it only reports.
@@ -114,6 +123,10 @@ pub struct SloAnswer {
     pub total_seconds: f64,
     /// What is left; negative when overspent.
     pub remaining_seconds: f64,
+    /// What was spent but does not count.
+    pub corrected_seconds: f64,
+    /// What is left with that given back. The gate decides by it.
+    pub net_remaining_seconds: f64,
     /// Observed over expected time, from 0 to 1.
     pub coverage: f64,
     /// It closes at or below this much.
@@ -147,6 +160,8 @@ pub struct GroupAnswer {
     pub data: Data,
     /// What is left; negative when overspent.
     pub remaining_seconds: f64,
+    /// What is left with that given back which does not count.
+    pub net_remaining_seconds: f64,
     /// Observed over expected time, from 0 to 1.
     pub coverage: f64,
     /// While the latch is closed: since when.

@@ -2,13 +2,13 @@
 
 use super::model::{ChangeAnswer, Forecast, Reason, SloAnswer};
 use crate::slo::change;
-use crate::standing::model::GateAnswer;
+use crate::standing::model::{GateAnswer, OverrideState};
 use crate::standing::words::{amount, date, minutes};
 
 /// Why an SLO says what it says. `note` is what the standing says of data that cannot be relied on, and `need` what is to
 /// be spent, in seconds.
 pub(super) fn of_slo(slo: &SloAnswer, note: Option<&str>, need: Option<f64>) -> String {
-    let left = format!("{} of {} minutes remain", minutes(slo.remaining_seconds), amount(slo.total_seconds));
+    let left = left(slo);
     let why = match slo.gate {
         GateAnswer::Closed => {
             let since = slo.closed_since.map(|since| format!("; closed since {}", date(since))).unwrap_or_default();
@@ -21,15 +21,48 @@ pub(super) fn of_slo(slo: &SloAnswer, note: Option<&str>, need: Option<f64>) -> 
             format!("{note}; it {then} while it is unknown")
         }
         GateAnswer::Open => match need {
-            Some(need) if slo.decision != GateAnswer::Open || slo.reason == Reason::DryRun => {
-                let available = change::available(slo.remaining_seconds, slo.close_at_seconds);
+            Some(need) if slo.would != GateAnswer::Open || slo.would_reason == Reason::DryRun => {
+                let available = change::available(slo.net_remaining_seconds, slo.close_at_seconds);
                 let fits = moment(slo.reopens_at, slo.forecast);
                 format!("{left}; {} may be spent and {} are needed{fits}", minutes(available), amount(need))
             }
             _ => left,
         },
     };
-    if slo.reason == Reason::DryRun { format!("dry run, which stops nothing: {why}") } else { why }
+    let why = if slo.would_reason == Reason::DryRun { format!("dry run, which stops nothing: {why}") } else { why };
+    match &slo.overridden {
+        Some(overridden) => format!("{}; without it: {}, {why}", overrides(overridden), word(slo.would)),
+        None => why,
+    }
+}
+
+/// What is left, and what would be if all that was spent counted.
+fn left(slo: &SloAnswer) -> String {
+    let left = format!("{} of {} minutes remain", minutes(slo.net_remaining_seconds), amount(slo.total_seconds));
+    if slo.corrected_seconds <= 0.0 {
+        return left;
+    }
+    let (corrected, gross) = (minutes(slo.corrected_seconds), minutes(slo.remaining_seconds));
+    format!("{left}, {corrected} of them by corrections: {gross} would without")
+}
+
+/// An override in words.
+#[must_use]
+pub fn overrides(overridden: &OverrideState) -> String {
+    let until = date(overridden.until);
+    if overridden.by.is_empty() {
+        return format!("overridden until {until}; the service that keeps the audit says by whom");
+    }
+    let OverrideState { by, authenticated, reason, .. } = overridden;
+    format!("overridden until {until} by {by} ({authenticated}): {reason}")
+}
+
+const fn word(answer: GateAnswer) -> &'static str {
+    match answer {
+        GateAnswer::Open => "open",
+        GateAnswer::Closed => "closed",
+        GateAnswer::Unknown => "unknown",
+    }
 }
 
 /// When something is so if nothing more fails.

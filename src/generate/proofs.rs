@@ -7,10 +7,10 @@
 use rust_decimal::Decimal;
 
 use super::rule_path;
-use super::rules::{identity, series};
-use super::scenario::{Feed, Scenario};
-use super::yaml::{ExprTest, Sample, TestFile, TestGroup};
-use crate::names::{Alert, Record, label};
+use super::rules::{by, identity, series};
+use super::scenario::{Feed, GROUP, Scenario};
+use super::yaml::{ExprTest, InputSeries, Sample, TestFile, TestGroup};
+use crate::names::{Alert, Metric, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call};
 use crate::promql::quote;
 use crate::slo::alerting::{self, Wanted};
@@ -43,6 +43,7 @@ fn tests(plan: &SloPlan, tier: Tier) -> Vec<TestGroup> {
     if plan.budget_tier() == tier && Scenario::reaches_budget(plan, tier) {
         tests.push(spends_everything(plan, tier));
         tests.push(loses_its_data(plan, tier));
+        tests.extend(follows_people(plan, tier));
     }
     tests
 }
@@ -163,6 +164,57 @@ fn spends_everything(plan: &SloPlan, tier: Tier) -> TestGroup {
     test(plan, format!("a full outage of {outage} spends as much of the budget"), scenario, checks)
 }
 
+/// After an outage, somebody overrides the gate for a while, and later somebody corrects all that was spent: the gate
+/// opens, closes again by itself, and opens for good, while the gross budget stays as it is.
+fn follows_people(plan: &SloPlan, tier: Tier) -> Option<TestGroup> {
+    let step = plan.interval(tier);
+    let quiet = QUIET.min(plan.slo.window.floor_to(step));
+    let budget = Duration::from_millis(millis(plan.budget_seconds));
+    let outage = budget.plus(step).ceil_to(step).min(LONGEST_OUTAGE);
+    let settled = step.times(2).plus(plan.slo.rules.delay).ceil_to(step);
+    let spent = quiet.plus(outage).plus(settled);
+    let (overridden, over, corrected) = (step.times(2), step.times(6), step.times(8));
+    let end = spent.plus(corrected).plus(step.times(2));
+    if end > plan.slo.window {
+        return None;
+    }
+    let scenario =
+        Scenario::new(plan, tier).error(Decimal::ONE).good(quiet).bad(outage).good(end.minus(quiet).minus(outage));
+    let left = plan.budget_seconds - outage.as_secs();
+    let mut checks = vec![
+        gate_is(plan, left > plan.close_at, spent),
+        gate_is(plan, true, spent.plus(overridden)),
+        gate_is(plan, left > plan.close_at, spent.plus(over)),
+        gate_is(plan, true, end),
+        minutes_are(plan, Record::RemainingSeconds, left, end),
+        minutes_are(plan, Record::NetRemainingSeconds, plan.budget_seconds, end),
+    ];
+    checks.extend(ticket_is(plan, Alert::DeployGateClosed, false, end));
+    let name = "an override opens the gate until it ends, and a correction for as long as it counts".to_owned();
+    let mut test = test(plan, name, scenario, checks);
+    let ends = spent.plus(step.times(4)).as_secs();
+    test.input_series.extend([
+        said(plan, Metric::GateOverrideUntil, &[], ends, (spent, end), step),
+        said(plan, Metric::CorrectedSeconds, &by(plan), outage.as_secs(), (spent.plus(corrected), end), step),
+    ]);
+    Some(test)
+}
+
+/// What the probe service says of the audit: 0, and `value` from a moment on.
+fn said(
+    plan: &SloPlan,
+    metric: Metric,
+    by: &[String],
+    value: Decimal,
+    (from, end): (Duration, Duration),
+    step: Duration,
+) -> InputSeries {
+    let groups: String = by.iter().map(|name| format!(",{name}={}", quote(GROUP))).collect();
+    let series = format!("{}{{{}{groups}}}", metric.name(), identity(plan));
+    let (before, after) = (from.count_of(step), end.minus(from).count_of(step));
+    InputSeries { series, values: format!("0+0x{before} {}+0x{after}", value.normalize()) }
+}
+
 /// The series vanish: the budget neither drains nor refills, a ticket is opened, the gate does as told.
 fn loses_its_data(plan: &SloPlan, tier: Tier) -> TestGroup {
     let step = plan.interval(tier);
@@ -230,7 +282,12 @@ fn alert_is(plan: &SloPlan, name: &str, labels: &[(&str, String)], firing: bool,
 
 /// How many minutes are left of the budget, to a thousandth.
 fn minutes_left(plan: &SloPlan, seconds: Decimal, at: Duration) -> ExprTest {
-    let remaining: Expr = series(plan, Record::RemainingSeconds).into();
+    minutes_are(plan, Record::RemainingSeconds, seconds, at)
+}
+
+/// A series of seconds in minutes, to a thousandth.
+fn minutes_are(plan: &SloPlan, record: Record, seconds: Decimal, at: Duration) -> ExprTest {
+    let remaining: Expr = series(plan, record).into();
     let minutes = remaining.join(Operator::Divide, Expr::from(Decimal::from(60)));
     let expected =
         (seconds / Decimal::from(60)).round_dp_with_strategy(3, rust_decimal::RoundingStrategy::MidpointAwayFromZero);

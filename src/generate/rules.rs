@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 
 use super::yaml::{Group, Recording, Rule, RuleFile};
 use super::{alerts, events};
-use crate::names::{Alert, Record, label};
-use crate::promql::build::{Expr, Operator, Series, call, count_over, seen_over, sum_by, sum_over};
+use crate::names::{Alert, Metric, Record, label};
+use crate::promql::build::{Expr, Operator, Series, call, count_over, last_over, max_by, seen_over, sum_by, sum_over};
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{RETIRED_AFTER, SLICE, Tier};
 use crate::slo::{SloPlan, alerting};
@@ -83,6 +83,11 @@ pub(super) fn identity(plan: &SloPlan) -> String {
 /// The labels that tell two groups of one SLO apart.
 pub(super) fn by(plan: &SloPlan) -> Vec<String> {
     plan.slo.sli.by().iter().map(ToString::to_string).collect()
+}
+
+/// The labels that tell two SLOs apart.
+fn of_slo() -> [String; 2] {
+    [label::SERVICE, label::SLO].map(str::to_owned)
 }
 
 /// The recording rules of one SLO.
@@ -243,6 +248,7 @@ impl Rules<'_> {
         let remaining: Expr = self.series(Record::RemainingSeconds).into();
         let share = remaining.join(Operator::Divide, Expr::from(plan.budget_seconds));
         list.push(self.record(Record::RemainingRatio, share));
+        list.extend([self.corrected(), self.net_remaining()]);
         list.push(constant(Record::GateCloseAt, plan.close_at));
         match plan.slo.gate.resume {
             Resume::AtLevel => {
@@ -321,9 +327,31 @@ impl Rules<'_> {
         self.record(Record::RemainingSeconds, budget.join(Operator::Subtract, consumed))
     }
 
+    /// A metric of the probe service that says something of the SLO, of whichever instance says most.
+    ///
+    /// It is believed for as long as data are: a scrape that fails must not close a gate.
+    fn said(&self, metric: Metric, by: &[String]) -> Expr {
+        let series = Series::new(format!("{}{{{}}}", metric.name(), identity(self.plan)));
+        max_by(by, last_over(series, self.plan.stale_after()))
+    }
+
+    /// What was spent but does not count, which the probe service knows from its audit.
+    fn corrected(&self) -> Recording {
+        let groups: Vec<String> = of_slo().into_iter().chain(by(self.plan)).collect();
+        let seconds = self.said(Metric::CorrectedSeconds, &groups);
+        self.record(Record::CorrectedSeconds, seconds.join(Operator::Greater, Expr::from(Decimal::ZERO)))
+    }
+
+    /// What is left with that given back.
+    fn net_remaining(&self) -> Recording {
+        let remaining = || -> Expr { self.series(Record::RemainingSeconds).into() };
+        let net = remaining().join(Operator::Add, self.series(Record::CorrectedSeconds));
+        self.record(Record::NetRemainingSeconds, net.join(Operator::Or, remaining()))
+    }
+
     /// The least that remained since the gate closed, and what remains while it is open.
     fn gate_trough(&self) -> Recording {
-        let remaining = || -> Expr { self.series(Record::RemainingSeconds).into() };
+        let remaining = || -> Expr { self.series(Record::NetRemainingSeconds).into() };
         let before = || seen_over(self.series(Record::GateTrough), self.plan.slo.window);
         let lowest = remaining().join(Operator::Less, before()).join(Operator::Or, before());
         let latch = seen_over(self.series(Record::GateLatch), self.plan.slo.window);
@@ -344,7 +372,7 @@ impl Rules<'_> {
     /// unknown. It reads itself over the whole window, since an unknown spell may be long.
     fn gate_latch(&self) -> Recording {
         let above = |operator, level: Expr| {
-            let remaining: Expr = self.series(Record::RemainingSeconds).into();
+            let remaining: Expr = self.series(Record::NetRemainingSeconds).into();
             remaining.join(operator, level)
         };
         let resumed = above(Operator::GreaterOrEqualBool, self.resume_level());
@@ -355,7 +383,7 @@ impl Rules<'_> {
         self.record(Record::GateLatch, and_known(self.plan, fresh.join(Operator::Multiply, state)))
     }
 
-    /// The answer: the latch, or what `on_unknown` says.
+    /// The answer: an override, else the latch, or what `on_unknown` says.
     fn gate_answer(&self) -> Recording {
         let instead = |record| {
             let closed = Expr::from(Decimal::ZERO).join(Operator::Multiply, self.series(record));
@@ -366,8 +394,11 @@ impl Rules<'_> {
         };
         let latch: Expr = self.series(Record::GateLatch).into();
         let answer = latch.join(Operator::Or, instead(Record::RemainingSeconds));
-        let slo = [label::SERVICE.to_owned(), label::SLO.to_owned()];
-        self.record(Record::GateOpen, answer.join_on(Operator::Or, &slo, instead(Record::Objective)))
+        let answer = answer.join_on(Operator::Or, &of_slo(), instead(Record::Objective));
+        let in_force = self.said(Metric::GateOverrideUntil, &of_slo()).join(Operator::Greater, call("time", []));
+        let open = Expr::from(Decimal::ZERO).join(Operator::Multiply, in_force);
+        let open = open.join(Operator::Add, Expr::from(Decimal::ONE));
+        self.record(Record::GateOpen, open.join_on(Operator::Or, &of_slo(), answer))
     }
 }
 

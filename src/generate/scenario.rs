@@ -19,7 +19,7 @@ use crate::units::Duration;
 const LEAST_EVENTS: u64 = 1_000;
 
 /// The value of every `by` label in the proofs.
-const GROUP: &str = "example";
+pub(super) const GROUP: &str = "example";
 
 /// The series of a proof.
 pub(super) struct Feed {

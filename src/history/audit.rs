@@ -16,6 +16,12 @@ use super::{HistoryError, SloKey};
 /// At most this many entries are kept: five a day for twenty years.
 pub const MOST_ENTRIES: usize = 36_500;
 
+/// At most this many are made about one SLO in [`RECENT_S`] seconds: each is looked at with every budget.
+pub const MOST_RECENT: usize = 500;
+
+/// See [`MOST_RECENT`]: 30 days.
+pub const RECENT_S: i64 = 30 * 86_400;
+
 /// A text of one line that is not empty and has at most so many characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -231,6 +237,9 @@ pub enum AuditError {
     /// There are too many.
     #[error("the audit is full: {MOST_ENTRIES} entries are kept")]
     Full,
+    /// There are too many about one SLO.
+    #[error("{MOST_RECENT} entries were made about this SLO in 30 days, and no more are taken")]
+    TooMany,
     /// What is to be withdrawn is not there.
     #[error("there is no entry {0} that could be withdrawn")]
     NoSuchEntry(i64),

@@ -5,6 +5,7 @@
 //! something other than a slice without bad events.
 
 pub mod audit;
+mod audited;
 mod counts;
 mod embedded;
 mod memory;
@@ -25,6 +26,7 @@ use crate::units::{Duration, Name};
 
 use audit::Entries;
 pub use audit::{Entry, EntryKind};
+pub use audited::Audited;
 pub use counts::{BUCKETS, Counts, LastRun, StepCounts};
 pub use embedded::{Archive, ArchivedMinute, ArchivedProbe, Clock, FileError, Kept, Storage, SystemClock};
 pub use memory::Memory;
@@ -82,13 +84,16 @@ pub struct Group {
     pub slices: Vec<Slice>,
     /// Whether there was more before, which the history does not keep so long.
     pub is_cut: bool,
+    /// Seconds of its budget that were spent but do not count, each with when it was recorded; none where the audit itself
+    /// says what does not count.
+    pub corrected: Option<Vec<(i64, f64)>>,
 }
 
 impl Group {
     /// The one group of an SLO that is not split.
     #[must_use]
     pub fn whole(slices: Vec<Slice>) -> Self {
-        Self { labels: BTreeMap::new(), slices, is_cut: false }
+        Self { labels: BTreeMap::new(), slices, is_cut: false, corrected: None }
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::audit::{Entries, Entry, EntryKind};
 use super::{Causes, Fired, FiredAlerts, Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey, Told};
 use crate::names::{ALERTS, Metric, Record, label};
 use crate::prometheus::{Client, Error, Labels, MAX_POINTS, Range, Retention, Sample, Series};
@@ -59,6 +60,8 @@ struct Source {
     /// What bad and total are multiplied by.
     weight: f64,
     by: Vec<String>,
+    /// For how long is believed what was scraped last of the audit.
+    believed: Duration,
     /// The probe that it counts, if it counts one.
     probe: Option<Name>,
     rules: Rules,
@@ -102,9 +105,10 @@ impl Prometheus {
         // What is gone began before; a block or two may be left over.
         let lost = server.keeps.map(|keeps| until.saturating_sub(keeps.saturating_sub(keeps / 10)));
         let group = |(labels, parts): (Labels, Parts)| {
+            let corrected = Some(parts.corrected.iter().map(|(end, seconds)| (*end, *seconds)).collect());
             let slices = parts.slices(source);
             let first = slices.first().map(|slice| slice.events.end);
-            Group { labels, is_cut: first.zip(lost).is_some_and(|(first, lost)| first < lost), slices }
+            Group { labels, is_cut: first.zip(lost).is_some_and(|(first, lost)| first < lost), slices, corrected }
         };
         Ok(groups.into_iter().map(group).collect())
     }
@@ -159,6 +163,32 @@ impl Prometheus {
         Ok(!found.is_empty())
     }
 
+    /// The override that was in force at a moment, as the rules saw it.
+    async fn overrides(&self, key: &SloKey, at: i64) -> Result<Vec<Entry>, HistoryError> {
+        let source = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
+        let name = Metric::GateOverrideUntil.name();
+        let expression = format!("max(last_over_time({name}{{{}}}[{}]))", identity(key), source.believed);
+        let found = self.client.query(&expression, Some(at.saturating_mul(1_000))).await.map_err(unavailable)?;
+        #[allow(clippy::cast_possible_truncation)] // Unix seconds
+        let until = found.first().map_or(0, |sample| sample.value as i64);
+        // Whoever asks reads a second ahead.
+        let from = at.saturating_sub(1);
+        let entry = || Entry {
+            id: 0,
+            at: from,
+            kind: EntryKind::Override,
+            service: key.service.to_string(),
+            slo: key.slo.to_string(),
+            from,
+            until,
+            reason: String::new(),
+            by: String::new(),
+            authenticated: String::new(),
+            withdraws: None,
+        };
+        Ok((until > from).then(entry).into_iter().collect())
+    }
+
     /// What the server says of itself, now or a moment ago.
     async fn server(&self) -> Result<Server, Error> {
         let known = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,6 +215,11 @@ impl History for Prometheus {
 
     fn groups<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Groups<'a> {
         Box::pin(self.read(key, after, until))
+    }
+
+    /// Only whether there is an override: Prometheus does not know why, nor by whom.
+    fn entries<'a>(&'a self, key: &'a SloKey, _after: i64, until: i64) -> Entries<'a> {
+        Box::pin(self.overrides(key, until))
     }
 
     fn causes<'a>(&'a self, key: &'a SloKey, after: i64, until: i64) -> Told<'a, Causes> {
@@ -221,7 +256,7 @@ impl Source {
             Sli::Probe { probe, .. } => Some(probe.clone()),
             _ => None,
         };
-        Self { slice, bad, total, observed, weight, by, probe, rules: Rules::of(plan) }
+        Self { slice, bad, total, observed, weight, by, believed: plan.stale_after(), probe, rules: Rules::of(plan) }
     }
 
     /// The stretches of time that one answer each may hold, as (after, until], oldest first.
@@ -237,7 +272,7 @@ impl Source {
 
     /// Every sample of the last `length` seconds, without one on the left edge, which Prometheus 2 would include.
     fn selector(&self, key: &SloKey, length: i64) -> String {
-        let mut names = vec![self.bad.name(), self.total.name(), self.observed.name()];
+        let mut names = vec![self.bad.name(), self.total.name(), self.observed.name(), Record::CorrectedSeconds.name()];
         names.sort_unstable();
         names.dedup();
         let range = Duration::from_secs(length.unsigned_abs()).minus(Duration::from_millis(1));
@@ -257,6 +292,7 @@ struct Parts {
     bad: BTreeMap<i64, f64>,
     total: BTreeMap<i64, f64>,
     observed: Vec<i64>,
+    corrected: BTreeMap<i64, f64>,
 }
 
 impl Parts {
@@ -267,6 +303,9 @@ impl Parts {
         let numbers = || points().filter(|(_, value)| value.is_finite());
         if name == source.bad.name() {
             self.bad.extend(numbers());
+        }
+        if name == Record::CorrectedSeconds.name() {
+            self.corrected.extend(numbers());
         }
         if name == source.total.name() {
             self.total.extend(numbers());

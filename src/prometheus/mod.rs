@@ -10,10 +10,12 @@ mod range;
 mod retention;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -50,8 +52,20 @@ impl Client {
     /// # Errors
     /// [`Error::Address`] for an address that is none, [`Error::Setup`] if TLS cannot be set up.
     pub fn new(base: &Url, access: &Access, timeout: Duration) -> Result<Self, Error> {
-        let base = usable(base)?;
-        let http = reqwest::Client::builder()
+        Self::over(reqwest::Client::builder(), usable(base)?, access, timeout)
+    }
+
+    /// A client for a server of ours behind a Unix socket, which knows who asks without any credential.
+    ///
+    /// # Errors
+    /// [`Error::Setup`].
+    pub fn local(socket: &Path, timeout: Duration) -> Result<Self, Error> {
+        let base = Url::parse("http://localhost/").map_err(|error| Error::Setup(error.to_string()))?;
+        Self::over(reqwest::Client::builder().unix_socket(socket), base, &Access::default(), timeout)
+    }
+
+    fn over(builder: reqwest::ClientBuilder, base: Url, access: &Access, timeout: Duration) -> Result<Self, Error> {
+        let http = builder
             .tls_backend_preconfigured(access.tls()?)
             .default_headers(access.headers())
             .redirect(reqwest::redirect::Policy::none())
@@ -240,6 +254,17 @@ impl Client {
         let words = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(&body)).into_owned();
         let (url, status) = (self.url(path).into(), status.as_u16());
         Err(Error::Status { url, status, said: shown(&body), body: words })
+    }
+
+    /// Sends a JSON document to a server that is reached in the same way; gives back the status and what it answers.
+    ///
+    /// # Errors
+    /// [`Error`], but none for a status: what it means is the caller's to say.
+    pub async fn submit(&self, path: &str, document: &impl Serialize) -> Result<(u16, Vec<u8>), Error> {
+        let request = self.http.post(self.url(path)).json(document);
+        let response = request.send().await.map_err(|error| self.failed(path, error))?;
+        let status = response.status().as_u16();
+        Ok((status, self.read(path, response).await?))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {

@@ -258,6 +258,12 @@ pub fn sum_by(by: &[String], inner: Expr) -> Expr {
     Expr::Aggregate { operator: "sum", by: by.to_vec(), inner: Box::new(inner) }
 }
 
+/// `max by (labels) (inner)`.
+#[must_use]
+pub fn max_by(by: &[String], inner: Expr) -> Expr {
+    Expr::Aggregate { operator: "max", by: by.to_vec(), inner: Box::new(inner) }
+}
+
 impl Expr {
     /// This joined to another.
     #[must_use]

@@ -29,6 +29,20 @@ impl Access {
         named && request.uri().authority().is_none_or(|authority| is_known(authority.as_str()))
     }
 
+    /// Whether a request that makes the server act may come from a page of another site: one whose origin is neither the
+    /// host that was asked nor the name under which people reach the server. Browsers say so; programs say nothing.
+    pub(super) fn is_foreign<B>(&self, request: &Request<B>) -> bool {
+        let headers = request.headers();
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+            return true;
+        }
+        let Some(origin) = text(ORIGIN.as_str()) else { return false };
+        let Some((_, authority)) = origin.split_once("://") else { return true };
+        let asked = request.uri().authority().map(http::uri::Authority::as_str).or_else(|| text(HOST.as_str()));
+        asked != Some(authority) && !self.is_external(authority)
+    }
+
     fn is_external(&self, host: &str) -> bool {
         self.external.as_deref().is_some_and(|external| without_port(host).eq_ignore_ascii_case(external))
     }
@@ -88,6 +102,26 @@ mod tests {
         };
         assert!(knows("slo.example.com") && knows("SLO.example.com:8443") && knows("localhost"));
         assert!(!knows("example.com") && !knows("evil.slo.example.com") && !knows("slo.example.com.evil.test"));
+    }
+
+    #[test]
+    fn only_the_servers_own_pages_make_it_act() {
+        let access = Access::new(Some(&"https://slo.example.com/".parse().expect("a URL")));
+        let is_foreign = |uri: &str, pairs: &[(&'static str, &'static str)]| {
+            let request = pairs.iter().fold(Request::post(uri), |request, (name, value)| request.header(*name, *value));
+            access.is_foreign(&request.body(()).expect("a request"))
+        };
+        let host = ("host", "10.0.0.1:9799");
+        assert!(!is_foreign("/", &[host]));
+        assert!(!is_foreign("/", &[host, ("origin", "https://10.0.0.1:9799"), ("sec-fetch-site", "same-origin")]));
+        assert!(!is_foreign("/", &[host, ("origin", "https://slo.example.com")]));
+        assert!(!is_foreign("https://10.0.0.1:9799/", &[("origin", "https://10.0.0.1:9799")]), "HTTP/2 has no host");
+        for origin in ["null", "", "https://10.0.0.1:9798", "https://slo.example.com.evil.test", "https://evil.test"] {
+            assert!(is_foreign("/", &[host, ("origin", origin)]), "{origin}");
+        }
+        for site in ["cross-site", "same-site"] {
+            assert!(is_foreign("/", &[host, ("sec-fetch-site", site)]), "{site}");
+        }
     }
 
     #[test]

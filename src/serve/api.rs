@@ -9,12 +9,14 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::audit::{self, Audit, CorrectionRequest, OverrideRequest, WithdrawalRequest};
 use super::board::Board;
 use super::flagger;
 use super::probes::{Probes, RunsOf};
 use crate::gate::week::Coming;
 use crate::gate::week::model::ChangePlan;
 use crate::gate::{Answer, NoAnswer, Question};
+use crate::history::audit::Entry;
 use crate::report::model::Report;
 use crate::report::{Asked, NoReport};
 use crate::standing::model::{Burndown, Days, Outages, Problem, SloDetail, Slos};
@@ -139,14 +141,14 @@ async fn of_slo(board: &Board, service: &str, slo: &str, part: &str, now: i64) -
     }
 }
 
-fn written<T: Serialize>(answer: &T) -> (StatusCode, String) {
+pub(super) fn written<T: Serialize>(answer: &T) -> (StatusCode, String) {
     match serde_json::to_string(answer) {
         Ok(text) => (StatusCode::OK, text),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer cannot be written."),
     }
 }
 
-fn problem(status: StatusCode, code: &str, message: &str) -> (StatusCode, String) {
+pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> (StatusCode, String) {
     (status, json!(Problem { code: code.to_owned(), message: message.to_owned() }).to_string())
 }
 
@@ -183,6 +185,7 @@ pub(super) fn document() -> Value {
         paths.insert(format!("{slo}/{part}"), operation);
     }
     paths.extend(of_probes(&mut schemas));
+    paths.extend(of_audit(&mut schemas));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -273,6 +276,61 @@ fn of_probes(schemas: &mut SchemaGenerator) -> [(String, Value); 2] {
         (
             format!("{ROOT}probes/{{service}}/{{probe}}/runs"),
             operation(runs, "The last runs of a probe, the newest first; failures are kept longest", names, &nothing),
+        ),
+    ]
+}
+
+/// The paths of the audit.
+fn of_audit(schemas: &mut SchemaGenerator) -> Vec<(String, Value)> {
+    let list = schemas.subschema_for::<Audit>().to_value();
+    let entry = schemas.subschema_for::<Entry>().to_value();
+    let problem = schemas.subschema_for::<Problem>().to_value();
+    let content = |schema: &Value| json!({"application/json": {"schema": schema}});
+    let text = |name: &str, what: &str| json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}});
+    let parameters = [text("service", "Only those of this service"), text("slo", "Only those of SLOs of this name")];
+    let listed = |summary: &str| {
+        json!({"summary": summary, "parameters": parameters, "responses": {
+            "200": {"description": "The answer", "content": content(&list)},
+            "503": {"description": "No history", "content": content(&problem)},
+        }})
+    };
+    let made = |summary: &str, body: Value| {
+        let refusals = [
+            ("400", "The entry cannot be understood, or its times cannot be meant"),
+            ("403", "The caller is not authenticated, or the request comes from a page of another site"),
+            ("404", "No such SLO or entry"),
+            ("409", "Several services have such an SLO, or the entry was withdrawn already"),
+            ("413", "The entry is too large"),
+            ("415", "The entry is not sent as JSON"),
+            ("503", "No history, or it cannot be written"),
+            ("507", "The audit is full"),
+        ];
+        let mut responses = Map::new();
+        responses.insert("201".to_owned(), json!({"description": "The entry", "content": content(&entry)}));
+        for (status, what) in refusals {
+            responses.insert(status.to_owned(), json!({"description": what, "content": content(&problem)}));
+        }
+        json!({"summary": summary, "requestBody": {"required": true, "content": content(&body)}, "responses": responses})
+    };
+    let overriding = schemas.subschema_for::<OverrideRequest>().to_value();
+    let correcting = schemas.subschema_for::<CorrectionRequest>().to_value();
+    let withdrawing = schemas.subschema_for::<WithdrawalRequest>().to_value();
+    vec![
+        (audit::LIST.to_owned(), json!({"get": listed("What people decided, the newest first")})),
+        (
+            audit::OVERRIDES.to_owned(),
+            json!({"get": listed("Overrides, the newest first"), "post": made("Opens the gate of an SLO for a while", overriding)}),
+        ),
+        (
+            audit::CORRECTIONS.to_owned(),
+            json!({
+                "get": listed("Corrections and planned maintenance, the newest first"),
+                "post": made("Takes what was spent in a time out of the net budget", correcting),
+            }),
+        ),
+        (
+            audit::WITHDRAWALS.to_owned(),
+            json!({"get": listed("Withdrawals, the newest first"), "post": made("Ends what an entry does", withdrawing)}),
         ),
     ]
 }

@@ -3,13 +3,17 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use super::access::Access;
 use super::board::Board;
+use super::gauges;
+use super::local::LocalSocket;
 use super::metrics::Metrics;
 use super::routes::{App, Shown};
 use super::runs::Runs;
@@ -43,6 +47,8 @@ pub struct Options {
     pub excerpts: bool,
     /// The text of the files, as `/config` shows it.
     pub config: String,
+    /// A socket that only this user may use, over which overrides and corrections may be made.
+    pub admin_socket: Option<PathBuf>,
     /// TLS, users and headers.
     pub web: WebConfig,
     /// Under which URL people reach the service; its name is answered to on loopback as well.
@@ -62,6 +68,14 @@ pub enum StartError {
         /// What the operating system said.
         error: io::Error,
     },
+    /// The local socket cannot be made.
+    #[error("cannot listen on the socket {}: {error}", path.display())]
+    Socket {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
 }
 
 /// A running service: probes on schedule, and the server that shows what they count.
@@ -71,6 +85,8 @@ pub struct Daemon {
     recorder: Arc<dyn Recorder>,
     storage: Option<Arc<Storage>>,
     app: Arc<App>,
+    /// What keeps what the audit means for each SLO on `/metrics`.
+    _gauges: AbortOnDropHandle<()>,
 }
 
 impl fmt::Debug for Daemon {
@@ -99,10 +115,21 @@ impl Daemon {
             web: options.web,
             access: Access::new(options.external_url.as_ref()),
             reloads: options.reloads,
+            storage: options.storage.clone(),
         }));
-        let server = Server::start(&options.listen, &app)
+        let socket = options
+            .admin_socket
+            .as_deref()
+            .map(|path| LocalSocket::bind(path).map_err(|error| StartError::Socket { path: path.to_owned(), error }));
+        let socket = socket.transpose()?;
+        gauges::refresh(&app).await;
+        let mut server = Server::start(&options.listen, &app)
             .await
             .map_err(|(address, error)| StartError::Listen { address, error })?;
+        if let (Some(socket), Some(path)) = (socket, &options.admin_socket) {
+            server.listen_on(socket, &app);
+            tracing::info!(path = %path.display(), "listening on a socket");
+        }
         let scheme = app.web.scheme();
         for address in server.addresses() {
             tracing::info!(%address, "listening on {scheme}://{address}/");
@@ -116,7 +143,8 @@ impl Daemon {
         app.set_ready(true);
         let probes = app.runs.table().probes.len();
         tracing::info!(probes, "running probes");
-        Ok(Self { server, scheduler, recorder, storage: options.storage, app })
+        let gauges = AbortOnDropHandle::new(tokio::spawn(gauges::keep(Arc::downgrade(&app))));
+        Ok(Self { server, scheduler, recorder, storage: options.storage, app, _gauges: gauges })
     }
 
     /// Runs the probes of another fleet from now on, shows its board, and its files as `config`.

@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 
 use super::encode::{self, Labels, Pairs};
 use super::exposition::{Format, TextFormat};
+use super::gauges::AuditGauges;
 use super::process::{ProcessCollector, unix_seconds};
 use crate::history::{BUCKETS, Committed, Counts, StepCounts, StorageState};
 use crate::names::{Metric, label};
@@ -34,6 +35,7 @@ pub struct Metrics {
     store: Arc<Store>,
     program: Arc<Program>,
     storage: Arc<Mutex<Option<StorageState>>>,
+    audit: Arc<AuditGauges>,
     registry: Registry,
 }
 
@@ -44,12 +46,15 @@ impl Metrics {
         let store = Arc::new(Store { shown: RwLock::default(), location: location.map(ToString::to_string) });
         store.reload(fleet, |_| None);
         let (program, storage) = (Arc::new(Program::default()), Arc::default());
+        let audit = Arc::new(AuditGauges::new(location));
+        audit.serve(fleet);
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Arc::clone(&store)));
+        registry.register_collector(Box::new(Arc::clone(&audit)));
         registry.register_collector(Box::new(StorageCollector(Arc::clone(&storage))));
         registry.register_collector(Box::new(Arc::clone(&program)));
         registry.register_collector(Box::new(ProcessCollector::new()));
-        let metrics = Self { store, program, storage, registry };
+        let metrics = Self { store, program, storage, audit, registry };
         metrics.loaded(true);
         metrics
     }
@@ -58,6 +63,12 @@ impl Metrics {
     /// with what `kept` has of it.
     pub fn reload(&self, fleet: &Fleet, kept: impl Fn(&ProbeKey) -> Option<Counts>) {
         self.store.reload(fleet, kept);
+        self.audit.serve(fleet);
+    }
+
+    /// What the audit means for each SLO.
+    pub(super) fn audit(&self) -> &AuditGauges {
+        &self.audit
     }
 
     /// Takes note of an attempt to load the files.

@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod audit;
 pub mod board;
 mod body;
 mod connection;
@@ -11,6 +12,8 @@ mod daemon;
 mod encode;
 mod exposition;
 mod flagger;
+mod gauges;
+mod local;
 mod metrics;
 mod posted;
 mod probes;
@@ -20,6 +23,7 @@ mod runs;
 mod server;
 mod web;
 
+pub use audit::{Audit, Listed};
 pub use daemon::{Daemon, Options, ReloadRequest, StartError};
 pub use exposition::Format;
 pub use metrics::Metrics;

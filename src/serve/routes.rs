@@ -12,12 +12,13 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::Body;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use hyper::body::{Body, Incoming};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::access::{self, Access};
 use super::api;
+use super::audit::{self, Refusal};
 use super::board::Board;
 use super::body::{AnyBody, streamed, whole};
 use super::daemon::ReloadRequest;
@@ -28,6 +29,8 @@ use super::posted;
 use super::probes::{self, Filter, Found};
 use super::runs::Runs;
 use super::web::{Answer, WebConfig};
+use crate::history::Storage;
+use crate::history::audit::{Entry, Who};
 
 /// How many scrapes and lists of all probes may be written at once; a Prometheus pair and a few people need fewer.
 const SCRAPES: usize = 8;
@@ -51,6 +54,8 @@ pub(super) struct Shown {
     pub(super) access: Access,
     /// Who hears of requests for a reload, where they are allowed.
     pub(super) reloads: Option<mpsc::Sender<ReloadRequest>>,
+    /// Where the audit is kept, if it is.
+    pub(super) storage: Option<Arc<Storage>>,
 }
 
 /// What answers are made of.
@@ -60,6 +65,9 @@ pub(super) struct App {
     pub(super) web: WebConfig,
     access: Access,
     reloads: Option<mpsc::Sender<ReloadRequest>>,
+    pub(super) storage: Option<Arc<Storage>>,
+    /// Says that the audit or the files have changed.
+    pub(super) audited: Notify,
     /// What a reload replaces: the board and the text of the files.
     files: RwLock<(Option<Board>, Arc<str>)>,
     ready: AtomicBool,
@@ -81,6 +89,8 @@ impl App {
             web: shown.web,
             access: shown.access,
             reloads: shown.reloads,
+            storage: shown.storage,
+            audited: Notify::new(),
             files: RwLock::new((shown.board, shown.config.into())),
             ready: AtomicBool::new(false),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
@@ -95,25 +105,41 @@ impl App {
     /// Shows another board and other files from now on.
     pub(super) fn show(&self, board: Option<Board>, config: String) {
         *self.files.write().unwrap_or_else(PoisonError::into_inner) = (board, config.into());
+        self.audited.notify_one();
     }
 
-    fn files(&self) -> (Option<Board>, Arc<str>) {
+    pub(super) fn files(&self) -> (Option<Board>, Arc<str>) {
         self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// The answer to a request that came in over a listener on `loopback` or elsewhere.
-pub(super) async fn answer<B>(app: &App, loopback: bool, request: Request<B>) -> Response<AnyBody>
-where
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+/// Who is at the other end of a connection, as far as the connection says it.
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
+    /// Somebody over TCP: to a listener on loopback or elsewhere, in TLS or not.
+    Remote { loopback: bool, tls: bool },
+    /// A user of this machine, over the socket of this service's owner.
+    Local(Who),
+}
+
+/// The answer to a request.
+pub(super) async fn answer(app: &App, caller: &Caller, request: Request<Incoming>) -> Response<AnyBody> {
     let web = app.web.current().await;
-    let mut answer = if loopback && !app.access.knows(&request) {
+    if let Caller::Local(who) = caller {
+        // The mode of the socket has let this user in already.
+        let mut answer = admitted(app, Ok(who.clone()), request).await;
+        web.decorate(answer.headers_mut());
+        return answer;
+    }
+    let (is_loopback, has_tls) = match caller {
+        Caller::Remote { loopback, tls } => (*loopback, *tls),
+        Caller::Local(_) => (false, false),
+    };
+    let mut answer = if is_loopback && !app.access.knows(&request) {
         plain(StatusCode::FORBIDDEN, "This server only answers to names of this machine.\n")
     } else {
         match web.admits(request.headers()).await {
-            Answer::Admitted => admitted(app, request).await,
+            Answer::Admitted(user) => admitted(app, authenticated(user, has_tls), request).await,
             Answer::Busy => plain(StatusCode::SERVICE_UNAVAILABLE, "Too many passwords are being checked.\n"),
             Answer::Refused => {
                 let mut refusal = plain(StatusCode::UNAUTHORIZED, "This server asks for a user and a password.\n");
@@ -127,18 +153,63 @@ where
     answer
 }
 
-/// The answer to a request that may be answered.
-async fn admitted<B>(app: &App, request: Request<B>) -> Response<AnyBody>
-where
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+/// Who a request comes from, or why that cannot be known well enough to make an entry of the audit.
+fn authenticated(user: Option<String>, has_tls: bool) -> Result<Who, &'static str> {
+    match user {
+        None => Err("this server knows no users: give it `basic_auth_users` and `tls_server_config` in \
+                     `--web.config.file`, or use its `--web.admin-socket`"),
+        Some(_) if !has_tls => Err("a password that was sent in plain text proves nothing: give this server \
+                                    `tls_server_config` in `--web.config.file`, or use its `--web.admin-socket`"),
+        Some(user) => format!("user {user}").parse().map_err(|_| "the name of this user cannot be recorded"),
+    }
+}
+
+/// Makes the entry of the audit that a request asks for.
+async fn enter(app: &App, caller: Result<Who, &'static str>, request: Request<Incoming>) -> Result<Entry, Refusal> {
+    if app.access.is_foreign(&request) {
+        let message = "This request comes from a page of another site.";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "foreign_origin", message));
+    }
+    let caller = caller.map_err(|why| Refusal::new(StatusCode::FORBIDDEN, "not_authenticated", why))?;
+    let (Some(storage), Some(board)) = (&app.storage, app.files().0) else {
+        let message = "this server keeps no history, and so no audit: see `--storage.path`";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_history", message));
+    };
+    let entry = audit::make(storage, &board, request, caller).await?;
+    board.decided();
+    app.audited.notify_one();
+    Ok(entry)
+}
+
+/// The entries of the audit under a path, if it has any.
+fn entries(app: &App, path: &str, query: Option<&str>) -> Option<Response<AnyBody>> {
+    if path != audit::LIST && !audit::takes(path) {
+        return None;
+    }
+    let Some(storage) = &app.storage else {
+        let (status, text) = api::problem(StatusCode::SERVICE_UNAVAILABLE, "no_history", "This server keeps no audit.");
+        return Some(respond(status, JSON, whole(text)));
+    };
+    let (status, text) = api::written(&audit::list(storage, path, query)?);
+    Some(respond(status, JSON, whole(text)))
+}
+
+/// The answer to a request that may be answered. `caller` says who makes entries of the audit.
+async fn admitted(app: &App, caller: Result<Who, &'static str>, request: Request<Incoming>) -> Response<AnyBody> {
+    if audit::takes(request.uri().path()) && request.method() == Method::POST {
+        let (status, text) = match enter(app, caller, request).await {
+            Ok(entry) => (StatusCode::CREATED, api::written(&entry).1),
+            Err(Refusal { status, code, message }) => api::problem(status, code, &message),
+        };
+        return respond(status, JSON, whole(text));
+    }
     if request.uri().path() == flagger::PATH {
         return match *request.method() {
             Method::POST => hook(app, request.into_body()).await,
             _ => not_allowed("POST"),
         };
     }
+    let request = &request;
     if !request.body().is_end_stream() {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "This server takes no request bodies.\n");
     }
@@ -150,7 +221,10 @@ where
         };
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return not_allowed("GET, HEAD");
+        return not_allowed(if audit::takes(path) { "GET, HEAD, POST" } else { "GET, HEAD" });
+    }
+    if let Some(answer) = entries(app, path, request.uri().query()) {
+        return answer;
     }
     if let Some((status, text)) = api::answer(app.files().0.as_ref(), path, request.uri().query()).await {
         return respond(status, JSON, whole(text));

@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -26,9 +26,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
-use super::routes::{self, App};
+use super::local::LocalSocket;
+use super::routes::{self, App, Caller};
+use crate::history::audit::Who;
 
 const MAX_CONNECTIONS: usize = 256;
+/// Connections over the local socket at once.
+const MAX_LOCAL: usize = 16;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Requests of one HTTP/2 connection that are answered at once.
 const MAX_STREAMS: u32 = 16;
@@ -70,14 +74,21 @@ impl Server {
             let (listener, address) = bound.await.map_err(|error| (*wanted, error))?;
             server.addresses.push(address);
             let listener = Listener {
-                listener,
-                loopback: address.ip().is_loopback(),
+                socket: Socket::Tcp { listener, loopback: address.ip().is_loopback() },
                 app: Arc::clone(app),
                 limit: Arc::clone(&limit),
             };
             server.listeners.spawn(listener.accept_until(server.stopping.clone()));
         }
         Ok(server)
+    }
+
+    /// Answers on a local socket as well.
+    pub(super) fn listen_on(&mut self, socket: LocalSocket, app: &Arc<App>) {
+        // A bound of its own: whoever fills the others must not keep the owner out.
+        let limit = Arc::new(Semaphore::new(MAX_LOCAL));
+        let listener = Listener { socket: Socket::Local(socket), app: Arc::clone(app), limit };
+        self.listeners.spawn(listener.accept_until(self.stopping.clone()));
     }
 
     /// The addresses that are listened on, with the ports that were given out.
@@ -92,9 +103,32 @@ impl Server {
     }
 }
 
+/// What is listened on.
+enum Socket {
+    Tcp { listener: TcpListener, loopback: bool },
+    Local(LocalSocket),
+}
+
+/// A connection that was accepted.
+enum Accepted {
+    Tcp { stream: TcpStream, loopback: bool },
+    Local(UnixStream, Who),
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp { listener, loopback } => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Accepted::Tcp { stream, loopback: *loopback })
+            }
+            Self::Local(socket) => socket.accept().await.map(|(stream, who)| Accepted::Local(stream, who)),
+        }
+    }
+}
+
 struct Listener {
-    listener: TcpListener,
-    loopback: bool,
+    socket: Socket,
     app: Arc<App>,
     limit: Arc<Semaphore>,
 }
@@ -107,28 +141,28 @@ impl Listener {
                 biased;
                 () = stopping.cancelled() => break,
                 Some(_) = connections.join_next() => {}
-                Some((stream, permit)) = self.accept() => {
-                    let client = Client { app: Arc::clone(&self.app), loopback: self.loopback };
+                Some((accepted, permit)) = self.accept() => {
+                    let app = Arc::clone(&self.app);
                     let stopping = stopping.clone();
                     connections.spawn(async move {
-                        client.serve(stream, stopping).await;
+                        serve(app, accepted, stopping).await;
                         drop(permit);
                     });
                 }
             }
         }
-        drop(self.listener);
+        drop(self.socket);
         let all_ended = async { while connections.join_next().await.is_some() {} };
         // Whoever is still reading then is cut off with `connections`.
         let _ = timeout(STOP_TIMEOUT, all_ended).await;
     }
 
     /// The next connection, once there is room for one more.
-    async fn accept(&self) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(&self) -> Option<(Accepted, OwnedSemaphorePermit)> {
         let permit = Arc::clone(&self.limit).acquire_owned().await.ok()?;
         loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => return Some((stream, permit)),
+            match self.socket.accept().await {
+                Ok(accepted) => return Some((accepted, permit)),
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -141,16 +175,33 @@ impl Listener {
 /// Whoever is at the other end of a connection.
 struct Client {
     app: Arc<App>,
-    loopback: bool,
+    caller: Caller,
+}
+
+/// Answers the requests of one connection.
+async fn serve(app: Arc<App>, accepted: Accepted, stopping: CancellationToken) {
+    match accepted {
+        Accepted::Local(stream, who) => {
+            let client = Client { app, caller: Caller::Local(who) };
+            client.http1(Connection::new(stream), &stopping).await;
+        }
+        Accepted::Tcp { stream, loopback } => {
+            let tls = app.web.current().await.tls.clone();
+            let client = Client { app, caller: Caller::Remote { loopback, tls: tls.is_some() } };
+            client.serve(Connection::new(stream), tls, stopping).await;
+        }
+    }
 }
 
 impl Client {
-    /// Answers the requests of one connection.
-    async fn serve(self, stream: TcpStream, stopping: CancellationToken) {
-        let stream = Connection::new(stream);
-        let Some(tls) = self.app.web.current().await.tls.clone() else {
-            return self.http1(stream, &stopping).await;
-        };
+    /// Answers over TCP, within TLS where there is TLS.
+    async fn serve(
+        self,
+        stream: Connection<TcpStream>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        stopping: CancellationToken,
+    ) {
+        let Some(tls) = tls else { return self.http1(stream, &stopping).await };
         match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(stream)).await {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 self.http2(stream, &stopping).await;
@@ -187,7 +238,7 @@ impl Client {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<http::Response<super::body::AnyBody>, Infallible> {
-        Ok(routes::answer(&self.app, self.loopback, request).await)
+        Ok(routes::answer(&self.app, &self.caller, request).await)
     }
 }
 

@@ -46,12 +46,28 @@ pub struct Budget {
     pub consumed: f64,
     /// What is left, in seconds; negative when overspent.
     pub remaining: f64,
+    /// What was spent but does not count, in seconds.
+    pub corrected: f64,
     /// Bad over all events, 0 where nothing was counted.
     pub error_ratio: f64,
     /// Observed over expected time, from 0 to 1.
     pub coverage: f64,
     /// Whether this can be relied on.
     pub state: State,
+}
+
+impl Budget {
+    /// The same where so many seconds of what was spent do not count.
+    #[must_use]
+    pub const fn corrected_by(self, seconds: f64) -> Self {
+        Self { corrected: seconds, ..self }
+    }
+
+    /// What is left when what does not count is left out, in seconds: the gate decides by it.
+    #[must_use]
+    pub fn net(&self) -> f64 {
+        self.remaining + self.corrected
+    }
 }
 
 /// Whether a budget can be relied on. Missing data is neither good nor bad.
@@ -193,7 +209,7 @@ pub fn spend(total: f64, slice: Duration, tally: &Tally, now: i64) -> Budget {
         Some(_) if coverage < least_coverage() => State::Partial,
         Some(_) => State::Known,
     };
-    Budget { total, consumed, remaining: total - consumed, error_ratio, coverage, state }
+    Budget { total, consumed, remaining: total - consumed, corrected: 0.0, error_ratio, coverage, state }
 }
 
 /// [`LEAST_COVERAGE_PERCENT`] as a ratio.

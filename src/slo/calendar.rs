@@ -46,6 +46,14 @@ impl WorkingHours {
         (0..HORIZON_DAYS).filter_map(move |days| self.shift(first.checked_add(days.days()).ok()?))
     }
 
+    /// The hours that touch (`after`, `until`), both in seconds of Unix time, as moments from and until when.
+    #[must_use]
+    pub fn spans(&self, after: i64, until: i64) -> Vec<(i64, i64)> {
+        let Ok(from) = Timestamp::from_second(after) else { return Vec::new() };
+        let spans = self.shifts(from).map(|shift| (shift.start.as_second(), shift.end.as_second()));
+        spans.take_while(|(start, _)| *start < until).filter(|(_, end)| *end > after).collect()
+    }
+
     /// The earliest moment at or after `from` at which a change of that length begins and ends in the same shift.
     ///
     /// None if it is longer than every shift of the next year.
@@ -125,6 +133,35 @@ mod tests {
         assert_eq!(length(Date::constant(2026, 3, 22)), Some(17));
         assert_eq!(length(Date::constant(2026, 3, 29)), Some(16));
         assert_eq!(length(Date::constant(2026, 10, 25)), Some(18));
+    }
+
+    #[test]
+    fn hours_of_a_stretch_of_time_are_those_of_the_place() {
+        let nights = WorkingHours {
+            days: vec![Weekday::Sunday],
+            from: Time::constant(2, 0, 0, 0),
+            to: Time::constant(4, 0, 0, 0),
+            ..dublin()
+        };
+        let spans = |from: &str, until: &str| {
+            let spans = nights.spans(at(from).as_second(), at(until).as_second());
+            let text = |second| Timestamp::from_second(second).expect("a time").to_string();
+            spans.into_iter().map(|(from, until)| [text(from), text(until)]).collect::<Vec<_>>()
+        };
+        // Summer time begins on 29 March at one o'clock, and ends on 25 October.
+        assert_eq!(
+            spans("2026-03-22T02:30:00Z", "2026-04-05T01:00:01Z"),
+            [
+                ["2026-03-22T02:00:00Z", "2026-03-22T04:00:00Z"],
+                ["2026-03-29T01:00:00Z", "2026-03-29T03:00:00Z"],
+                ["2026-04-05T01:00:00Z", "2026-04-05T03:00:00Z"],
+            ]
+        );
+        assert_eq!(
+            spans("2026-10-25T00:00:00Z", "2026-10-26T00:00:00Z"),
+            [["2026-10-25T02:00:00Z", "2026-10-25T04:00:00Z"]]
+        );
+        assert_eq!(spans("2026-03-22T04:00:00Z", "2026-03-29T01:00:00Z"), [[""; 2]; 0]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod burn;
 pub mod calendar;
 pub mod change;
+pub mod correction;
 pub mod findings;
 pub mod forecast;
 pub mod gate;

@@ -105,6 +105,15 @@ pub struct WorkingHours {
     pub holidays: Vec<Date>,
 }
 
+/// Planned maintenance that comes back every week.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Maintenance {
+    /// Its name, unique in the service.
+    pub name: Name,
+    /// The same hours on each of some days of the week.
+    pub hours: WorkingHours,
+}
+
 /// One service level objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slo {
@@ -130,6 +139,8 @@ pub struct Slo {
     pub alerting: Alerting,
     /// When deployments stop and go on.
     pub gate: Gate,
+    /// When something is expected to fail, every week: pages are muted, and what is spent does not count net.
+    pub maintenance: Vec<Maintenance>,
     /// Where the SLO's name stands.
     pub span: Span,
     /// Where its objective stands.

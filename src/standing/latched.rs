@@ -1,6 +1,6 @@
 //! The outlook of an SLO whose gates were open all along, from what was recorded of them.
 
-use super::model::{BudgetState, Data, GateState};
+use super::model::{BudgetState, Data, GateState, OverrideState};
 use super::{GroupOutlook, Outlook};
 use crate::history::OpenGroup;
 use crate::slo::SloPlan;
@@ -10,7 +10,12 @@ use crate::slo::gate::{Held, Latch, Replay};
 
 /// The outlook if somebody wants to spend `needed` seconds and every group has them; when a budget will have them is for
 /// the replay to say.
-pub(super) fn outlook(plan: &SloPlan, recorded: Vec<OpenGroup>, needed: f64) -> Option<Outlook> {
+pub(super) fn outlook(
+    plan: &SloPlan,
+    recorded: Vec<OpenGroup>,
+    overridden: Option<OverrideState>,
+    needed: f64,
+) -> Option<Outlook> {
     let at = recorded.first()?.at;
     let mut groups: Vec<GroupOutlook> = recorded.into_iter().map(|group| open(plan, group)).collect();
     groups.sort_by(|one, other| one.budget.remaining_seconds.total_cmp(&other.budget.remaining_seconds));
@@ -26,6 +31,7 @@ pub(super) fn outlook(plan: &SloPlan, recorded: Vec<OpenGroup>, needed: f64) -> 
         at,
         is_exact: plan.slo.sli.probe_interval().is_some(),
         data_note: None,
+        overridden,
         worst: groups.next()?,
         others: groups.collect(),
     })
@@ -39,6 +45,7 @@ fn open(plan: &SloPlan, group: OpenGroup) -> GroupOutlook {
         total,
         consumed,
         remaining: group.remaining,
+        corrected: 0.0,
         error_ratio: if group.observed > 0.0 { consumed / group.observed } else { 0.0 },
         coverage: group.coverage,
         state: State::Known,

@@ -8,6 +8,7 @@ mod day;
 mod latched;
 pub mod local;
 pub mod model;
+mod net;
 mod outage;
 mod outlook;
 pub mod past;
@@ -21,12 +22,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 
+use crate::history::audit::{self, Entry};
 use crate::history::{Causes, Group, History, HistoryError, SloKey};
 use crate::slo::{Plan, SloPlan};
 use crate::units::Duration;
 
 pub use local::Local;
-use model::{Burndown, Data, Days, Outages, SloDetail, SloState, Slos};
+use model::{Burndown, Data, Days, Outages, OverrideState, SloDetail, SloState, Slos};
 pub use outlook::{GroupOutlook, Outlook, Prospect};
 pub use past::Past;
 use state::Looked;
@@ -137,9 +139,15 @@ impl Standings {
     async fn outlook(&self, plan: &SloPlan, needed: f64, now: i64, explain: bool) -> Outlook {
         if !explain {
             // Whatever is wrong with it is wrong with the slices as well, and told there.
-            let open = self.history.open_groups(&SloKey::of(&plan.slo), now).await.ok().flatten();
-            if let Some(outlook) = open.and_then(|open| latched::outlook(plan, open, needed)) {
-                return outlook;
+            let key = SloKey::of(&plan.slo);
+            let open = self.history.open_groups(&key, now).await.ok().flatten();
+            if let Some(open) = open
+                && let Ok(entries) = self.history.entries(&key, now, now.saturating_add(1)).await
+            {
+                let overridden = audit::in_force(&entries, now).map(OverrideState::of);
+                if let Some(outlook) = latched::outlook(plan, open, overridden, needed) {
+                    return outlook;
+                }
             }
         }
         let read = self.read(plan, state::needed(plan), now).await;
@@ -197,18 +205,32 @@ impl Standings {
         self.looked(plan, &read, now).standing()
     }
 
-    async fn read(&self, plan: &SloPlan, back: Duration, now: i64) -> Result<Vec<Group>, HistoryError> {
+    async fn read(&self, plan: &SloPlan, back: Duration, now: i64) -> Result<Read, HistoryError> {
         let key = SloKey::of(&plan.slo);
-        let read = self.history.groups(&key, now.saturating_sub(seconds(back)), now).await;
+        let after = now.saturating_sub(seconds(back));
+        let read = async {
+            let groups = self.history.groups(&key, after, now).await?;
+            // What somebody decides in this second holds in this second.
+            let entries = self.history.entries(&key, after, now.saturating_add(1)).await?;
+            Ok(Read { groups, entries })
+        };
+        let read = read.await;
         if let Err(error) = &read {
             tracing::warn!(slo = %key, %error, "there is no history of an SLO");
         }
         read
     }
 
-    fn looked<'a>(&self, plan: &'a SloPlan, read: &'a Result<Vec<Group>, HistoryError>, now: i64) -> Looked<'a> {
+    fn looked<'a>(&self, plan: &'a SloPlan, read: &'a Result<Read, HistoryError>, now: i64) -> Looked<'a> {
         Looked::new(plan, self.history.slice(&SloKey::of(&plan.slo)), read, now)
     }
+}
+
+/// What was read of one SLO.
+struct Read {
+    groups: Vec<Group>,
+    /// What people decided about it.
+    entries: Vec<Entry>,
 }
 
 impl From<&HistoryError> for Data {

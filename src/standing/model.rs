@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::history::audit::Entry;
 use crate::units::Duration;
 
 /// Every SLO at one moment.
@@ -58,8 +59,11 @@ pub struct SloState {
     pub data: Data,
     /// Why they cannot, and what to do.
     pub data_note: Option<String>,
-    /// Whether deployments may go on.
+    /// Whether deployments may go on, but for an override.
     pub gate: GateState,
+    /// The override that is in force: then deployments go on, whatever the gate says.
+    #[serde(rename = "override")]
+    pub overridden: Option<OverrideState>,
     /// Burn rate over the shortest window of the SLO.
     pub burn_rate: Option<f64>,
     /// That shortest window.
@@ -83,6 +87,10 @@ pub struct BudgetState {
     pub remaining_seconds: f64,
     /// What is left in percent.
     pub remaining_percent: f64,
+    /// What was spent but does not count, because somebody corrected it or it was planned maintenance.
+    pub corrected_seconds: f64,
+    /// What is left with that given back. The gate decides by it.
+    pub net_remaining_seconds: f64,
     /// Time of the window that was observed.
     pub observed_seconds: f64,
     /// Observed over expected time, from 0 to 1.
@@ -146,6 +154,23 @@ pub struct GateState {
     pub closed_since: Option<i64>,
     /// While the latch is closed: the least that remained since then.
     pub trough_seconds: Option<f64>,
+}
+
+/// An override that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OverrideState {
+    /// Its number in the audit; 0 where only Prometheus was asked, which does not know.
+    pub id: i64,
+    /// Since when.
+    pub since: i64,
+    /// Until when.
+    pub until: i64,
+    /// Why; empty where only Prometheus was asked.
+    pub reason: String,
+    /// Who says so, in that person's own words; empty where only Prometheus was asked.
+    pub by: String,
+    /// Who that was, as the server knows it; empty where only Prometheus was asked.
+    pub authenticated: String,
 }
 
 /// Whether deployments may go on.
@@ -321,18 +346,36 @@ impl SloState {
     /// Closed gates first, then firing alerts, unknown ones, and the smallest remaining share.
     #[must_use]
     pub fn by_attention(one: &Self, other: &Self) -> Ordering {
-        let rank =
-            |state: &Self| (state.gate.state == GateAnswer::Closed, state.is_firing(), state.data != Data::Known);
+        let rank = |state: &Self| (state.answer() == GateAnswer::Closed, state.is_firing(), state.data != Data::Known);
         rank(other)
             .cmp(&rank(one))
             .then(one.budget.remaining_percent.total_cmp(&other.budget.remaining_percent))
             .then_with(|| (&one.service, &one.slo).cmp(&(&other.service, &other.slo)))
     }
 
+    /// Whether deployments may go on, an override included.
+    #[must_use]
+    pub const fn answer(&self) -> GateAnswer {
+        if self.overridden.is_some() { GateAnswer::Open } else { self.gate.state }
+    }
+
     /// Whether an alert fires.
     #[must_use]
     pub fn is_firing(&self) -> bool {
         self.alerts.iter().any(|alert| alert.firing)
+    }
+}
+
+impl OverrideState {
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            id: entry.id,
+            since: entry.from,
+            until: entry.until,
+            reason: entry.reason.clone(),
+            by: entry.by.clone(),
+            authenticated: entry.authenticated.clone(),
+        }
     }
 }
 

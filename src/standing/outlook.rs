@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{BudgetState, Data, GateState, SloState};
+use super::model::{BudgetState, Data, GateState, OverrideState, SloState};
 use crate::slo::week::Course;
 
 /// The gates of one SLO at one moment, and when they let through what somebody wants to do.
@@ -19,6 +19,8 @@ pub struct Outlook {
     pub is_exact: bool,
     /// Why the numbers cannot be relied on, and what to do.
     pub data_note: Option<String>,
+    /// The override that is in force, if there is one.
+    pub overridden: Option<OverrideState>,
     /// The group that decides.
     pub worst: GroupOutlook,
     /// The other groups; what needs attention comes first.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    AlertState, BudgetState, Burndown, Data, Days, Failure, GateState, GroupDetail, Outage, Outages, SloDetail,
-    SloState,
+    AlertState, BudgetState, Burndown, Data, Days, Failure, GateState, GroupDetail, Outage, Outages, OverrideState,
+    SloDetail, SloState,
 };
+use super::net::Net;
 use super::sums::{Sums, Track};
-use super::{Full, GroupOutlook, Outlook, Past, Prospect, Standing, day, outage, past, rounded, seconds, words};
+use super::{Full, GroupOutlook, Outlook, Past, Prospect, Read, Standing, day, outage, past, rounded, seconds, words};
+use crate::history::audit::{self, Entry};
 use crate::history::{Group, HistoryError, Slice};
 use crate::slo::SloPlan;
 use crate::slo::budget::{self, LEAST_COVERAGE_PERCENT};
@@ -26,6 +28,8 @@ pub(super) struct Looked<'a> {
     /// The length of a slice.
     step: Duration,
     error: Option<&'a HistoryError>,
+    /// What people decided about it.
+    entries: &'a [Entry],
     groups: Vec<Counted<'a>>,
     /// What stands for an SLO of which nothing was read.
     nothing: Counted<'a>,
@@ -42,6 +46,8 @@ struct Counted<'a> {
     all: &'a [Slice],
     /// Whether there was more, which nobody has any longer.
     is_cut: bool,
+    /// What does not count against its budget.
+    net: Net<'a>,
 }
 
 /// A group at one moment.
@@ -66,7 +72,7 @@ static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 
 impl<'a> Looked<'a> {
     /// What was read of an SLO in slices of length `step`, at `now` in seconds of Unix time.
-    pub(super) fn new(plan: &'a SloPlan, step: Duration, read: &'a Result<Vec<Group>, HistoryError>, now: i64) -> Self {
+    pub(super) fn new(plan: &'a SloPlan, step: Duration, read: &'a Result<Read, HistoryError>, now: i64) -> Self {
         Self::back_to(now.saturating_sub(seconds(needed(plan))), plan, step, read, now)
     }
 
@@ -75,24 +81,33 @@ impl<'a> Looked<'a> {
         from: i64,
         plan: &'a SloPlan,
         step: Duration,
-        read: &'a Result<Vec<Group>, HistoryError>,
+        read: &'a Result<Read, HistoryError>,
         now: i64,
     ) -> Self {
-        let groups = read.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let groups = read.as_ref().map(|read| read.groups.as_slice()).unwrap_or_default();
+        let entries = read.as_ref().map(|read| read.entries.as_slice()).unwrap_or_default();
         let counted = |group: &'a Group| {
             let start = group.slices.partition_point(|slice| slice.events.end <= from);
             let slices = group.slices.get(start..).unwrap_or_default();
             let events = slices.iter().map(|slice| slice.events).collect();
-            Counted { labels: &group.labels, slices, events, all: &group.slices, is_cut: group.is_cut }
+            let net = Net::of(group, entries, plan, now);
+            Counted { labels: &group.labels, slices, events, all: &group.slices, is_cut: group.is_cut, net }
         };
-        let nothing = Counted { labels: &NO_LABELS, slices: &[], events: Vec::new(), all: &[], is_cut: false };
+        let nothing = Counted {
+            labels: &NO_LABELS,
+            slices: &[],
+            events: Vec::new(),
+            all: &[],
+            is_cut: false,
+            net: Net::nothing(),
+        };
         let groups = present(plan, groups, now).into_iter().map(counted).collect();
-        Self { plan, step, error: read.as_ref().err(), groups, nothing, now }
+        Self { plan, step, error: read.as_ref().err(), entries, groups, nothing, now }
     }
 
     fn judged(&self) -> Groups<'_> {
         let mut judged: Vec<Judged<'_>> = self.groups.iter().map(|group| self.judge(group)).collect();
-        let remaining = |group: &Judged<'_>| group.sums.budget.remaining;
+        let remaining = |group: &Judged<'_>| group.sums.budget.net();
         judged.sort_by(|one, other| {
             one.gate.state.cmp(&other.gate.state).then(remaining(one).total_cmp(&remaining(other)))
         });
@@ -102,7 +117,7 @@ impl<'a> Looked<'a> {
     }
 
     fn judge<'s>(&'s self, group: &'s Counted<'a>) -> Judged<'s> {
-        let sums = Sums::new(self.plan, self.step, group.slices, &group.events, group.is_cut, self.now);
+        let sums = Sums::new(self.plan, self.step, (group.slices, &group.events), group.is_cut, &group.net, self.now);
         let track = sums.track();
         let data = self.error.map_or_else(|| sums.budget.state.into(), Data::from);
         let replay = sums.replay(&track);
@@ -135,6 +150,7 @@ impl<'a> Looked<'a> {
             at: groups.worst.sums.at,
             is_exact: self.plan.slo.sli.probe_interval().is_some(),
             data_note: self.note(&groups.worst),
+            overridden: self.overridden(),
             worst: outlook(&groups.worst),
             others: groups.others.iter().map(outlook).collect(),
         }
@@ -201,11 +217,16 @@ impl<'a> Looked<'a> {
             data: worst.data,
             data_note: self.note(worst),
             gate: worst.gate,
+            overridden: self.overridden(),
             burn_rate: worst.sums.burn_rate(burn_rate_window),
             burn_rate_window,
             alerts: enabled.map(|pair| alert(pair, groups)).collect(),
             last_failure: groups.all().filter_map(Judged::last_failure).max_by_key(|failure| failure.at),
         }
+    }
+
+    fn overridden(&self) -> Option<OverrideState> {
+        audit::in_force(self.entries, self.now).map(OverrideState::of)
     }
 
     /// Why the numbers cannot be relied on.

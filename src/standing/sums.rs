@@ -1,6 +1,7 @@
 //! The sums over the slices of one group, in one go over them, however many moments are asked for.
 
 use super::model::{BudgetState, Data, GateAnswer, GateState, Point, Trend};
+use super::net::Net;
 use super::{rounded, seconds};
 use crate::history::Slice;
 use crate::slo::SloPlan;
@@ -34,6 +35,7 @@ pub(super) struct Sums<'a> {
     pub(super) tally: Tally,
     pub(super) budget: Budget,
     tallies: Tallies<'a>,
+    net: &'a Net<'a>,
     is_cut: bool,
 }
 
@@ -48,9 +50,9 @@ impl<'a> Sums<'a> {
     pub(super) fn new(
         plan: &'a SloPlan,
         step: Duration,
-        slices: &'a [Slice],
-        events: &'a [budget::Slice],
+        (slices, events): (&'a [Slice], &'a [budget::Slice]),
         is_cut: bool,
+        net: &'a Net<'a>,
         now: i64,
     ) -> Self {
         let unfinished = |slice: &budget::Slice| now.saturating_sub(slice.end).rem_euclid(seconds(step).max(1));
@@ -58,7 +60,8 @@ impl<'a> Sums<'a> {
         let tallies = if is_cut { Tallies::cut(events, step) } else { Tallies::new(events, step) };
         let tally = tallies.tally(plan.slo.window, at);
         let budget = budget::budget(plan.slo.objective, plan.slo.window, step, &tally, at);
-        Self { plan, step, slices, events, at, now, tally, budget, tallies, is_cut }
+        let budget = budget.corrected_by(net.corrected(events, step, plan.slo.window, &tally, (at, now)));
+        Self { plan, step, slices, events, at, tally, budget, tallies, net, now, is_cut }
     }
 
     /// Good events in percent of all.
@@ -103,15 +106,19 @@ impl<'a> Sums<'a> {
 
     /// The budget at the end of every slice.
     pub(super) fn track(&self) -> Track {
-        let total = budget::to_f64(self.plan.budget_seconds);
-        let ends = self.tallies.at_each_end(self.plan.slo.window).take_while(|(end, _)| *end <= self.at);
-        ends.map(|(end, tally)| (end, budget::spend(total, self.step, &tally, end))).collect()
+        let (total, window) = (budget::to_f64(self.plan.budget_seconds), self.plan.slo.window);
+        let tallies: Vec<_> = self.tallies.at_each_end(window).take_while(|(end, _)| *end <= self.at).collect();
+        let corrected = self.net.corrected_at_each_end(self.events, self.step, window, &tallies, self.now);
+        let budget = |((end, tally), corrected): (&(i64, Tally), f64)| {
+            (*end, budget::spend(total, self.step, tally, *end).corrected_by(corrected))
+        };
+        tallies.iter().zip(corrected).map(budget).collect()
     }
 
     /// What the gate went through; an unknown SLO leaves it as it was.
     pub(super) fn replay(&self, track: &Track) -> Replay {
         let known = track.iter().filter(|(_, budget)| budget.state == State::Known);
-        gate::replay(known.map(|(at, budget)| (*at, budget.remaining)), &Thresholds::of(self.plan))
+        gate::replay(known.map(|(at, budget)| (*at, budget.net())), &Thresholds::of(self.plan))
     }
 
     /// Since when the gate of a known SLO is open; none if it was so for a whole window, or as far back as is known.
@@ -151,11 +158,12 @@ impl<'a> Sums<'a> {
     /// that is so already, and if it never will be.
     pub(super) fn opens_at(&self, replay: &Replay, needed: f64) -> Option<i64> {
         let (held, thresholds) = (replay.held?, Thresholds::of(self.plan));
-        let available = change::available(self.budget.remaining, thresholds.close_at);
+        let available = change::available(self.budget.net(), thresholds.close_at);
         if held.latch == Latch::Open && available >= needed {
             return None;
         }
-        self.forecast().opens(held, &thresholds, needed)
+        // Where only seconds are known that do not count, nobody knows when they leave the window.
+        self.net.is_of_times(self.events, self.step).then(|| self.forecast().opens(held, &thresholds, needed)).flatten()
     }
 
     /// What may be spent from now on if nothing more fails; none if the SLO was never known.
@@ -165,7 +173,7 @@ impl<'a> Sums<'a> {
             (held.latch == Latch::Open).then(|| change::available(remaining, thresholds.close_at))
         };
         let mut held = replay.held?;
-        let mut points = vec![(self.at, available(held, self.budget.remaining))];
+        let mut points = vec![(self.at, available(held, self.budget.net()))];
         for (end, remaining) in self.forecast().remaining() {
             held = gate::step(Some(held), remaining, &thresholds);
             let next = available(held, remaining);
@@ -181,7 +189,8 @@ impl<'a> Sums<'a> {
     /// What is to come if nothing more fails.
     pub(super) fn forecast(&self) -> Forecast {
         let (window, total) = (self.plan.slo.window, budget::to_f64(self.plan.budget_seconds));
-        Forecast::of(self.events, self.traffic(), window, self.step, total, self.at)
+        let events = self.net.events(self.events, self.step, self.now);
+        Forecast::of(&events, self.traffic(), window, self.step, total, self.at)
     }
 
     /// The traffic to come: of a probe its runs, from as many places as run it now.
@@ -262,6 +271,8 @@ impl BudgetState {
             consumed_seconds: rounded(budget.consumed, 3),
             remaining_seconds: rounded(budget.remaining, 3),
             remaining_percent: rounded(budget.remaining / budget.total * 100.0, 3),
+            corrected_seconds: rounded(budget.corrected, 3),
+            net_remaining_seconds: rounded(budget.net(), 3),
             observed_seconds: rounded(observed, 3),
             coverage: rounded(budget.coverage, 4),
         }

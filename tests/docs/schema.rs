@@ -200,7 +200,14 @@ fn companions(mapping: &Mapping, key: &Key, found: &mut Map<String, Value>) {
             let probe = json!({"name": "home", "interval": "1m", "http": {"url": "https://h.example.com/"}});
             let slo = json!({"name": "up", "objective": 99.9, "sli": {"ratio": {"error": "job:errors:ratio"}}});
             found.insert("probes".into(), json!([probe]));
-            found.insert("slos".into(), json!([slo]));
+            found.insert("slos".into(), json!([slo.clone()]));
+            // Maintenance without a zone of its own is in that of the working hours, and may be of one SLO of several.
+            if key.name == "maintenance" {
+                let other = json!({"name": "other", "objective": 99, "sli": {"ratio": {"error": "job:other:ratio"}}});
+                found.insert("slos".into(), json!([slo, other]));
+                let hours = json!({"days": ["mon"], "from": "09:00", "to": "17:00", "timezone": "UTC"});
+                found.insert("working_hours".into(), hours);
+            }
         }
         _ => {}
     }

@@ -51,7 +51,7 @@ fn route(name: &str, bad: impl Fn(i64) -> Option<f64>) -> Group {
         Some(Slice { events, failures: BTreeMap::new() })
     };
     let slices = (0..7 * 288).rev().filter_map(slice).collect();
-    Group { labels: BTreeMap::from([("route".to_owned(), name.to_owned())]), slices, is_cut: false }
+    Group { labels: BTreeMap::from([("route".to_owned(), name.to_owned())]), slices, is_cut: false, corrected: None }
 }
 
 fn answer(gate: &str, query: &str, says: Result<Vec<Group>, HistoryError>) -> Result<Answer, NoAnswer> {
@@ -184,7 +184,7 @@ fn an_open_gate_says_since_when() {
             Some(Slice { events, failures: BTreeMap::new() })
         };
         let labels = BTreeMap::from([("route".to_owned(), format!("/{days}"))]);
-        Group { labels, slices: (0..days * 288).rev().filter_map(slice).collect(), is_cut: false }
+        Group { labels, slices: (0..days * 288).rev().filter_map(slice).collect(), is_cut: false, corrected: None }
     };
     // It began two days ago, or longer ago than a window.
     assert_eq!(since("", vec![days(2, good)]), Some(2 * 288 - 1));

@@ -181,7 +181,7 @@ fn budget_ratio_coverage_and_gate_are_those_of_the_rules() {
         let counts = |pick: fn(Runs) -> u32| values(events.iter().map(|what| Some(pick(what.as_ref()?[at]).into())));
         feed("slo:sli_total:increase", counts(|(_, total)| total));
         feed("slo:sli_bad:increase", counts(|(bad, _)| bad));
-        let steps = expected(plan, slices, STEPS);
+        let steps = expected(plan, slices, STEPS, &[]);
         let series = |pick: fn(&Expected) -> Option<f64>| values(steps.iter().map(pick));
         feed("expected_ratio", series(|step| step.ratio));
         feed("expected_remaining", series(|step| step.remaining));

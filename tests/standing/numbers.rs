@@ -147,7 +147,7 @@ impl History for Given {
         let inside = |slice: &&Slice| slice.events.end > after && slice.events.end <= until;
         let cut = |group: &Group| {
             let slices = group.slices.iter().filter(inside).cloned().collect();
-            Group { labels: group.labels.clone(), slices, is_cut: group.is_cut }
+            Group { labels: group.labels.clone(), slices, is_cut: group.is_cut, corrected: None }
         };
         Box::pin(std::future::ready(Ok(self.0.iter().map(cut).collect())))
     }
@@ -169,6 +169,7 @@ fn groups(counts: &[Vec<Option<(u32, u32)>>]) -> Vec<Group> {
         labels: labels(at),
         slices: counts.iter().enumerate().filter_map(slice).collect(),
         is_cut: false,
+        corrected: None,
     };
     counts.iter().enumerate().map(group).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::files::Content;
 use crate::gate::Gates;
-use crate::history::{History, Prometheus, Storage};
+use crate::history::{Audited, History, Prometheus, Storage};
 use crate::prometheus::Client;
 use crate::serve::board::Board;
 use crate::slo::Plan;
@@ -20,7 +20,11 @@ impl Shown {
     pub(super) fn board(&self, content: &Content) -> Option<Board> {
         match (&self.prometheus, &self.storage) {
             (Some(client), _) => {
-                let history: Arc<dyn History> = Arc::new(Prometheus::new(client.clone(), &content.plan));
+                let recorded: Arc<dyn History> = Arc::new(Prometheus::new(client.clone(), &content.plan));
+                let history: Arc<dyn History> = match &self.storage {
+                    Some(storage) => Arc::new(Audited::new(recorded, Arc::clone(storage))),
+                    None => recorded,
+                };
                 Some(Board::new(Gates::new(&content.plan, history)))
             }
             (None, Some(storage)) => {

@@ -1,5 +1,6 @@
 //! How SLOs stand as a table for a terminal.
 
+use crate::gate::overrides;
 use crate::standing::model::{Data, GateAnswer, SloState, Slos};
 use crate::standing::words;
 
@@ -90,8 +91,20 @@ fn row(state: &SloState, now: i64) -> Row {
             clean(&failure),
         ],
         colour: colour(state),
-        note: state.data_note.as_ref().filter(|_| state.data != Data::Known).map(|note| clean(note)),
+        note: note(state),
     }
+}
+
+/// What the numbers alone do not say.
+fn note(state: &SloState) -> Option<String> {
+    let unknown = state.data_note.clone().filter(|_| state.data != Data::Known);
+    let corrected = (state.budget.corrected_seconds > 0.0).then(|| {
+        let left = words::minutes(state.budget.net_remaining_seconds);
+        format!("net {left} minutes left after corrections, by which the gate decides")
+    });
+    let overridden = state.overridden.as_ref().map(overrides);
+    let notes: Vec<String> = overridden.into_iter().chain(corrected).chain(unknown).collect();
+    (!notes.is_empty()).then(|| clean(&notes.join("; ")))
 }
 
 /// The labels of the group that decides.
@@ -101,23 +114,28 @@ fn group(state: &SloState) -> String {
 }
 
 fn gate(state: &SloState) -> String {
-    let answer = match state.gate.state {
+    let answer = match state.answer() {
         GateAnswer::Closed => "closed",
         GateAnswer::Unknown => "unknown",
         GateAnswer::Open => "open",
     };
     let firing =
         state.alerts.iter().find(|alert| alert.firing).map(|alert| format!(", {} fires", clean(&alert.severity)));
-    let dry_run = if state.gate.dry_run { " (dry run)" } else { "" };
+    let dry_run = match &state.overridden {
+        Some(_) => " (override)",
+        None if state.gate.dry_run => " (dry run)",
+        None => "",
+    };
     format!("{answer}{dry_run}{}", firing.unwrap_or_default())
 }
 
 fn colour(state: &SloState) -> Colour {
-    match state.gate.state {
+    match state.answer() {
+        GateAnswer::Open if state.overridden.is_some() => Colour::Yellow,
         GateAnswer::Closed => Colour::Red,
         GateAnswer::Unknown => Colour::Yellow,
         GateAnswer::Open if state.is_firing() => Colour::Red,
-        GateAnswer::Open if state.budget.remaining_seconds <= state.gate.resume_at_seconds => Colour::Yellow,
+        GateAnswer::Open if state.budget.net_remaining_seconds <= state.gate.resume_at_seconds => Colour::Yellow,
         GateAnswer::Open => Colour::Plain,
     }
 }

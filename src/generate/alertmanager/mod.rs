@@ -6,9 +6,10 @@
 mod notice;
 mod receivers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use jiff::civil::{Time, Weekday};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -19,7 +20,7 @@ use super::{Artifact, Kind};
 use crate::names::label;
 use crate::promql::quote;
 use crate::slo::{Plan, SloPlan};
-use crate::spec::model::Severity;
+use crate::spec::model::{Maintenance, Severity, WorkingHours};
 use crate::units::Duration;
 
 pub use receivers::{Receivers, ReceiversError};
@@ -73,6 +74,8 @@ struct Configuration {
     route: Root,
     receivers: Vec<Value>,
     inhibit_rules: Vec<Inhibition>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    time_intervals: Vec<Named>,
 }
 
 /// The top of the routing tree, which also has whatever is not of an SLO.
@@ -94,6 +97,31 @@ struct Route {
     group_interval: Duration,
     #[serde(serialize_with = "display")]
     repeat_interval: Duration,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mute_time_intervals: Vec<String>,
+}
+
+/// Hours of the week under a name, in which a route that names them notifies nobody.
+#[derive(Debug, Serialize)]
+struct Named {
+    name: String,
+    time_intervals: Vec<Hours>,
+}
+
+/// Hours of some days of the week, in the time of a place.
+#[derive(Debug, Serialize)]
+struct Hours {
+    weekdays: Vec<&'static str>,
+    times: Vec<Times>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+}
+
+/// From when until when on a day, as `02:00`.
+#[derive(Debug, Serialize)]
+struct Times {
+    start_time: String,
+    end_time: String,
 }
 
 /// Targets are muted while a source fires that has equal labels. A label that both lack is equal.
@@ -121,8 +149,9 @@ fn configuration(plans: &[&SloPlan], told: Receivers) -> Configuration {
     let outage = outage(plans);
     let inhibit_rules = [inhibitions_of_tickets(plans, &outage), inhibitions_of_pages(plans, &outage)].concat();
     let templates = std::iter::once(Value::from(notice::PATH)).chain(told.templates).collect();
+    let time_intervals = time_intervals(plans);
     let route = Root { receiver: TICKET, routes: routes(plans, outage) };
-    Configuration { global: told.global, templates, route, receivers: told.receivers, inhibit_rules }
+    Configuration { global: told.global, templates, route, receivers: told.receivers, inhibit_rules, time_intervals }
 }
 
 /// The receiver of pages.
@@ -146,14 +175,17 @@ fn routes(plans: &[&SloPlan], outage: Vec<String>) -> Vec<Route> {
     group_by.push(label::SEVERITY.to_owned());
     let ours = format!("{}!=\"\"", label::SERVICE);
     let words: BTreeSet<&str> = plans.iter().map(|plan| severity(plan, Severity::Page)).collect();
-    let pages = words.into_iter().map(|word| Route {
+    let page = |matchers, mute_time_intervals| Route {
         receiver: PAGE,
-        matchers: vec![ours.clone(), is(label::SEVERITY, word)],
+        matchers,
         group_by: group_by.clone(),
         group_wait: PAGE_WAIT,
         group_interval: GROUP_INTERVAL,
         repeat_interval: PAGE_AGAIN,
-    });
+        mute_time_intervals,
+    };
+    let muted = maintained(plans).into_iter().map(|(matchers, names)| page(matchers, names));
+    let pages = words.into_iter().map(|word| page(vec![ours.clone(), is(label::SEVERITY, word)], Vec::new()));
     let tickets = Route {
         receiver: TICKET,
         matchers: vec![ours.clone()],
@@ -161,6 +193,7 @@ fn routes(plans: &[&SloPlan], outage: Vec<String>) -> Vec<Route> {
         group_wait: TICKET_WAIT,
         group_interval: GROUP_INTERVAL,
         repeat_interval: TICKET_AGAIN,
+        mute_time_intervals: Vec::new(),
     };
     let watchdogs = Route {
         receiver: WATCHDOG,
@@ -169,8 +202,66 @@ fn routes(plans: &[&SloPlan], outage: Vec<String>) -> Vec<Route> {
         group_wait: Duration::ZERO,
         group_interval: WATCHDOG_LOOK,
         repeat_interval: WATCHDOG_AGAIN,
+        mute_time_intervals: Vec::new(),
     };
-    pages.chain([watchdogs, tickets]).collect()
+    muted.chain(pages).chain([watchdogs, tickets]).collect()
+}
+
+/// What selects the pages of SLOs that have maintenance, and the names of its hours.
+///
+/// SLOs of a service with the same maintenance share a route.
+fn maintained(plans: &[&SloPlan]) -> Vec<(Vec<String>, Vec<String>)> {
+    let mut alike: BTreeMap<(String, &str, Vec<String>), Vec<String>> = BTreeMap::new();
+    for plan in plans.iter().filter(|plan| !plan.slo.maintenance.is_empty()) {
+        let names = plan.slo.maintenance.iter().map(|maintenance| interval(plan, maintenance)).collect();
+        let key = (plan.slo.service.to_string(), severity(plan, Severity::Page), names);
+        alike.entry(key).or_default().push(plan.slo.name.to_string());
+    }
+    let route = |((service, word, names), slos): ((String, &str, Vec<String>), Vec<String>)| {
+        // Names hold nothing that means something to a regular expression.
+        let of_slos = format!("{}=~{}", label::SLO, quote(&slos.join("|")));
+        (vec![is(label::SERVICE, &service), of_slos, is(label::SEVERITY, word)], names)
+    };
+    alike.into_iter().map(route).collect()
+}
+
+/// The hours of all maintenance, each once.
+fn time_intervals(plans: &[&SloPlan]) -> Vec<Named> {
+    let mut named: BTreeMap<String, Hours> = BTreeMap::new();
+    for plan in plans {
+        for maintenance in &plan.slo.maintenance {
+            named.entry(interval(plan, maintenance)).or_insert_with(|| Hours::of(&maintenance.hours));
+        }
+    }
+    named.into_iter().map(|(name, hours)| Named { name, time_intervals: vec![hours] }).collect()
+}
+
+/// The name of the hours of a maintenance; names hold no `/`, so two never collide.
+fn interval(plan: &SloPlan, maintenance: &Maintenance) -> String {
+    format!("burndown/{}/{}", plan.slo.service, maintenance.name)
+}
+
+impl Hours {
+    fn of(hours: &WorkingHours) -> Self {
+        let time = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
+        let times = vec![Times { start_time: time(hours.from), end_time: time(hours.to) }];
+        // Without a place, Alertmanager means UTC.
+        let location = hours.timezone.iana_name().map(str::to_owned);
+        Self { weekdays: hours.days.iter().copied().map(weekday).collect(), times, location }
+    }
+}
+
+/// A day of the week as Alertmanager names it.
+const fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "monday",
+        Weekday::Tuesday => "tuesday",
+        Weekday::Wednesday => "wednesday",
+        Weekday::Thursday => "thursday",
+        Weekday::Friday => "friday",
+        Weekday::Saturday => "saturday",
+        Weekday::Sunday => "sunday",
+    }
 }
 
 /// A page mutes the burn-rate tickets of its outage. Other tickets say something that no page says.

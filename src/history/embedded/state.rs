@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::clock::{Clock, Moment, Step, Timeline, millis};
 use super::day::{Cell, MINUTES};
 use super::tables::{At, Batch, Fold, Loaded, ProbeRow, Span};
-use crate::history::audit::{AuditError, Draft, Entry, EntryKind, MOST_ENTRIES};
+use crate::history::audit::{AuditError, Draft, Entry, EntryKind, MOST_ENTRIES, MOST_RECENT, RECENT_S};
 use crate::history::counts::Counts;
 use crate::history::{Event, SloKey, StorageState};
 use crate::probe::ProbeKey;
@@ -321,9 +321,15 @@ impl State {
 
     /// Takes in an entry, which is kept once it is written; gives back its number.
     pub(super) fn enter(&mut self, clock: &dyn Clock, draft: &Draft) -> Result<i64, AuditError> {
+        let (now, _) = self.look(clock);
         let known = || self.audit.iter().chain(&self.unwritten);
         if known().count() >= MOST_ENTRIES {
             return Err(AuditError::Full);
+        }
+        let is_recent = |entry: &&Entry| entry.is_of(&draft.slo) && entry.at > seconds(now).saturating_sub(RECENT_S);
+        // What opens a gate may always be taken back.
+        if draft.withdraws.is_none() && known().filter(is_recent).count() >= MOST_RECENT {
+            return Err(AuditError::TooMany);
         }
         if let Some(id) = draft.withdraws {
             let is_there = known().any(|entry| entry.id == id && entry.kind != EntryKind::Withdrawal);
@@ -337,7 +343,6 @@ impl State {
         // One that was given up may have been written after all.
         self.last_entry += 1;
         let id = self.last_entry;
-        let (now, _) = self.look(clock);
         self.unwritten.push(Entry::of(draft, id, seconds(now)));
         self.is_dirty = true;
         Ok(id)

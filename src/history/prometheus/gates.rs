@@ -14,8 +14,14 @@ use crate::spec::model::Resume;
 use crate::units::Duration;
 
 /// What is read of every group.
-const OF_GROUP: [Record; 5] =
-    [Record::GateLatch, Record::RemainingSeconds, Record::ObservedSeconds, Record::Coverage, Record::ObservedAt];
+const OF_GROUP: [Record; 6] = [
+    Record::GateLatch,
+    Record::RemainingSeconds,
+    Record::NetRemainingSeconds,
+    Record::ObservedSeconds,
+    Record::Coverage,
+    Record::ObservedAt,
+];
 
 /// What tells whether the rules that are loaded are those of the plan.
 #[derive(Clone, Debug)]
@@ -110,10 +116,15 @@ impl Source {
         let open = |(labels, samples): (Labels, Newest)| {
             let is_open = found(&samples, Record::GateLatch)? > 0.0;
             found(&samples, Record::ObservedAt)?;
+            let remaining = found(&samples, Record::RemainingSeconds)?;
+            // What does not count of it is for the replay to say.
+            if found(&samples, Record::NetRemainingSeconds).is_some_and(|net| (net - remaining).abs() > 1e-6) {
+                return None;
+            }
             let group = OpenGroup {
                 labels: labels.clone(),
                 at: end(at),
-                remaining: found(&samples, Record::RemainingSeconds)?,
+                remaining,
                 observed: found(&samples, Record::ObservedSeconds)?,
                 coverage: found(&samples, Record::Coverage)?,
             };

@@ -65,12 +65,15 @@ struct Taken {
     begun: Instant,
     /// When the next one is due.
     interval: StdDuration,
+    /// When an override that it shows ends, in seconds of Unix time.
+    ends: Option<i64>,
 }
 
 impl Taken {
     /// Whether it is not older than it becomes while the next one is due and being taken, so that what it says is so.
     fn is_recent(&self) -> bool {
-        self.begun.elapsed() <= self.interval * 2
+        let is_over = self.ends.is_some_and(|ends| ends <= jiff::Timestamp::now().as_second());
+        self.begun.elapsed() <= self.interval * 2 && !is_over
     }
 }
 
@@ -82,6 +85,8 @@ struct Kept {
     standings: Standings,
     last: RwLock<Option<Taken>>,
     watch: Mutex<Watch>,
+    /// Looks that were begun before this do not know what people decided last.
+    known_since: Mutex<Instant>,
     /// Says that there is another look.
     looked: Notify,
     /// Says that somebody cannot wait for the next one.
@@ -105,7 +110,9 @@ impl fmt::Debug for Keeper {
 impl Keeper {
     pub(super) fn new(standings: Standings) -> Self {
         let watch = Mutex::new(Watch { running: false, asked: Instant::now() });
-        Self(Arc::new(Kept { standings, last: RwLock::default(), watch, looked: Notify::new(), wanted: Notify::new() }))
+        let known_since = Mutex::new(Instant::now());
+        let (looked, wanted) = (Notify::new(), Notify::new());
+        Self(Arc::new(Kept { standings, last: RwLock::default(), watch, known_since, looked, wanted }))
     }
 
     /// The SLOs that are looked at.
@@ -139,7 +146,7 @@ impl Keeper {
             if !self.0.watch.lock().unwrap_or_else(PoisonError::into_inner).running {
                 return None;
             }
-            if let Some(taken) = self.last().filter(Taken::is_recent) {
+            if let Some(taken) = self.last().filter(|taken| taken.is_recent() && taken.begun >= self.known_since()) {
                 return Some(taken.look);
             }
             self.0.wanted.notify_one();
@@ -149,6 +156,15 @@ impl Keeper {
 
     fn last(&self) -> Option<Taken> {
         self.0.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// No look that was begun by now counts any more: something was decided that it may not know.
+    pub(super) fn forget(&self) {
+        *self.0.known_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn known_since(&self) -> Instant {
+        *self.0.known_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, taken: Option<Taken>) {
@@ -172,7 +188,8 @@ impl Keeper {
             let begun = Instant::now();
             let look = Look::take(&self.0.standings, jiff::Timestamp::now().as_second()).await;
             let interval = self.pace().to_std().max(begun.elapsed() * PAUSE);
-            self.keep(Some(Taken { look: Arc::new(look), begun, interval }));
+            let ends = look.slos.iter().filter_map(|full| Some(full.outlook.overridden.as_ref()?.until)).min();
+            self.keep(Some(Taken { look: Arc::new(look), begun, interval, ends }));
             tokio::select! {
                 () = sleep(interval) => {}
                 () = self.0.wanted.notified() => {}

@@ -25,8 +25,8 @@ use crate::gate::week::model::ChangePlan;
 use crate::gate::{Answer, Gates, NoAnswer, Question};
 use crate::report::model::Report;
 use crate::report::{Asked, NoReport, Reports};
-use crate::standing::Full;
 use crate::standing::model::Slos;
+use crate::standing::{Full, Standings};
 use keep::Keeper;
 
 /// How many questions about gates are answered at once, each of which may read every history.
@@ -96,6 +96,16 @@ impl Board {
     pub(super) async fn slos(&self) -> Slos {
         let look = self.keeper.look().await;
         Slos { at: look.at, slos: look.slos.iter().map(|full| full.detail.slo.clone()).collect() }
+    }
+
+    /// The SLOs themselves, for whoever has to know how they stand whether or not somebody looks at the board.
+    pub(super) fn standings(&self) -> &Standings {
+        self.keeper.standings()
+    }
+
+    /// Says that somebody decided something, which no look so far knows.
+    pub(super) fn decided(&self) {
+        self.keeper.forget();
     }
 
     /// One SLO at `now`, in seconds of Unix time, or as the board shows it; none if there is no such SLO.

@@ -24,10 +24,12 @@ impl Mood {
     /// The mood of an SLO.
     pub(super) fn of(state: &SloState) -> Self {
         match state.gate.state {
-            GateAnswer::Closed => Self::Closed,
+            // Deployments go on, and somebody should know why.
+            GateAnswer::Closed if state.overridden.is_none() => Self::Closed,
             _ if state.is_firing() => Self::Burning,
             GateAnswer::Unknown => Self::Unknown,
-            GateAnswer::Open if state.budget.remaining_seconds < state.gate.resume_at_seconds => Self::Low,
+            GateAnswer::Closed => Self::Low,
+            GateAnswer::Open if state.budget.net_remaining_seconds < state.gate.resume_at_seconds => Self::Low,
             GateAnswer::Open => Self::Good,
         }
     }

@@ -10,6 +10,7 @@ use super::page::Frame;
 use super::tile::{self, Tile};
 use super::timing::Timing;
 use super::words::{NOTHING, day_of, length, plain, short, span};
+use crate::gate::overrides;
 use crate::standing::model::{AlertState, Burndown, Data, Day, GateAnswer, GroupDetail, Outage, Outages, SloState};
 use crate::standing::{Full, words};
 
@@ -102,7 +103,7 @@ pub(super) fn render(full: &Full, frame: Frame, timing: Option<Timing>, at: i64)
 fn notes(state: &SloState, at: i64) -> Vec<String> {
     let gate = &state.gate;
     let closed = gate.closed_since.map(|since| {
-        let missing = gate.resume_at_seconds - state.budget.remaining_seconds;
+        let missing = gate.resume_at_seconds - state.budget.net_remaining_seconds;
         let trough = gate.trough_seconds.map(|least| format!(", {} min at the lowest", words::minutes(least)));
         format!(
             "Closed since {} UTC ({}){}; {} min have to come back before it opens.",
@@ -125,7 +126,12 @@ fn notes(state: &SloState, at: i64) -> Vec<String> {
         (state.groups > 1).then(|| format!("Split into {} groups; {} decides.", state.groups, labels(&state.group)));
     let partial = (state.data != Data::Known && gate.state != GateAnswer::Unknown)
         .then(|| state.data_note.clone().unwrap_or_default());
-    [closed, unknown, partial, group].into_iter().flatten().collect()
+    let overridden = state.overridden.as_ref().map(|it| format!("The gate is {}.", overrides(it)));
+    let net = tile::net(state).map(|net| {
+        let corrected = words::minutes(state.budget.corrected_seconds);
+        format!("{corrected} min were corrected: {net} min are left net, by which the gate decides.")
+    });
+    [overridden, closed, unknown, partial, net, group].into_iter().flatten().collect()
 }
 
 /// The points of the chart, thinned out to a table that can be read; the last line is the newest point.

@@ -120,7 +120,8 @@ pub(super) fn sli(sli: Option<f64>) -> String {
 }
 
 pub(super) fn gate(state: &SloState) -> &'static str {
-    match state.gate.state {
+    match state.answer() {
+        GateAnswer::Open if state.overridden.is_some() => "Gate open: overridden",
         GateAnswer::Open => "Gate open",
         GateAnswer::Closed => "Gate closed",
         GateAnswer::Unknown => "Gate unknown",
@@ -137,10 +138,35 @@ fn alarm(state: &SloState) -> Option<String> {
 /// What would change the gate, or why it is unknown.
 pub(super) fn gate_note(state: &SloState) -> String {
     let gate = &state.gate;
-    match gate.state {
+    let note = match gate.state {
         GateAnswer::Open => format!("closes at {} min", words::amount(gate.close_at_seconds)),
         GateAnswer::Closed => format!("opens again at {} min", words::amount(gate.resume_at_seconds)),
         GateAnswer::Unknown => state.data_note.clone().unwrap_or_default(),
+    };
+    let net = net(state).map(|net| format!("; net {net} min after corrections")).unwrap_or_default();
+    match &state.overridden {
+        None => format!("{note}{net}"),
+        Some(overridden) => {
+            format!(
+                "until {}; without the override {}: {note}{net}",
+                words::date(overridden.until),
+                without(gate.state)
+            )
+        }
+    }
+}
+
+/// What is left when what does not count is given back, where that is anything.
+pub(super) fn net(state: &SloState) -> Option<String> {
+    (state.budget.corrected_seconds > 0.0).then(|| words::minutes(state.budget.net_remaining_seconds))
+}
+
+/// What a gate would say.
+const fn without(gate: GateAnswer) -> &'static str {
+    match gate {
+        GateAnswer::Open => "open",
+        GateAnswer::Closed => "closed",
+        GateAnswer::Unknown => "unknown",
     }
 }
 

@@ -34,10 +34,10 @@ const REMEMBERED: usize = 100;
 const MAX_COST: u32 = 14;
 
 /// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum Answer {
-    /// It may be answered.
-    Admitted,
+    /// It may be answered; it comes from this user, where there are users.
+    Admitted(Option<String>),
     /// It shows no password, or a wrong one.
     Refused,
     /// Too many passwords are being checked.
@@ -97,21 +97,21 @@ impl Users {
 
     /// Whether a request with these headers may be answered.
     pub(super) async fn admit(&self, headers: &HeaderMap) -> Answer {
-        let Some(known) = &self.0 else { return Answer::Admitted };
+        let Some(known) = &self.0 else { return Answer::Admitted(None) };
         let Some((user, password)) = credentials(headers) else { return Answer::Refused };
         let tag = known.tag(&user, &password);
         if known.remembers(&tag) {
-            return Answer::Admitted;
+            return Answer::Admitted(Some(user));
         }
         let Some(_place) = Place::take(&known.waiting) else { return Answer::Busy };
         let Ok(_permit) = known.checking.acquire().await else { return Answer::Busy };
-        let checking = Arc::clone(known);
-        let is_right = tokio::task::spawn_blocking(move || checking.check(&user, &password)).await.unwrap_or(false);
+        let (checking, name) = (Arc::clone(known), user.clone());
+        let is_right = tokio::task::spawn_blocking(move || checking.check(&name, &password)).await.unwrap_or(false);
         if !is_right {
             return Answer::Refused;
         }
         known.remember(tag);
-        Answer::Admitted
+        Answer::Admitted(Some(user))
     }
 }
 

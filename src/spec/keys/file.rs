@@ -85,6 +85,12 @@ pub static FILE: Mapping = Mapping {
             "When a planned change must be over; once for a service",
         ),
         Key::new(
+            "maintenance",
+            Shape::AnyList(&Shape::Mapping(&MAINTENANCE)),
+            "[{name: patching, days: [sun], from: '02:00', to: '04:00', timezone: Europe/Dublin}]",
+            "Hours of every week whose failures are expected: no page is sent, and they do not count against the net budget",
+        ),
+        Key::new(
             "uplink",
             Shape::Mapping(&UPLINK),
             "{targets: ['192.0.2.1:443']}",
@@ -514,6 +520,32 @@ pub static WORKING_HOURS: Mapping = Mapping {
         Key::new("to", Shape::Word(Word::Time), "'17:00'", "Until when, on the same day").required(),
         Key::new("timezone", Shape::Word(Word::Zone), "Europe/Dublin", "Whose clock").required(),
         Key::new("holidays", Shape::List(&Shape::Word(Word::Date)), "['2026-12-25']", "Days without working hours"),
+    ],
+    rules: &[],
+};
+
+/// Planned maintenance.
+pub static MAINTENANCE: Mapping = Mapping {
+    name: "maintenance",
+    about: "Hours of every week in which something is expected to fail; the gross budget counts them all the same",
+    keys: &[
+        Key::new("name", NAME, "patching", "Its name, once in a service").required(),
+        Key::new(
+            "days",
+            Shape::List(&Shape::Choice(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"])),
+            "[sun]",
+            "The days",
+        )
+        .required(),
+        Key::new("from", Shape::Word(Word::Time), "'02:00'", "From when on").required(),
+        Key::new("to", Shape::Word(Word::Time), "'04:00'", "Until when, on the same day").required(),
+        Key::new(
+            "timezone",
+            Shape::Word(Word::Zone),
+            "Europe/Dublin",
+            "Whose clock; without it, that of `working_hours`",
+        ),
+        Key::new("slos", Shape::List(&NAME), "[up]", "The SLOs that it is of; without it, all of the service"),
     ],
     rules: &[],
 };

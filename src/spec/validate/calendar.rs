@@ -61,7 +61,8 @@ pub(super) fn working_hours(reader: &mut Reader, node: &Node) -> Option<WorkingH
     Some(hours)
 }
 
-fn days(reader: &mut Reader, node: &Node) -> Option<Vec<Weekday>> {
+/// Days of the week, in order.
+pub(super) fn days(reader: &mut Reader, node: &Node) -> Option<Vec<Weekday>> {
     let nodes = reader.filled_list(node, "`days`")?;
     let named = reader.each(nodes, |reader, node| reader.choice(node, "a day", &DAYS))?;
     Some(DAYS.iter().map(|(_, day)| *day).filter(|day| named.contains(day)).collect())
@@ -86,7 +87,7 @@ fn holidays(reader: &mut Reader, node: &Node) -> Option<Vec<Date>> {
 }
 
 /// `HH:MM`, from `00:00` to `23:59`.
-fn time(reader: &mut Reader, node: &Node) -> Option<Time> {
+pub(super) fn time(reader: &mut Reader, node: &Node) -> Option<Time> {
     let text = reader.text(node, "a time of day")?;
     let digits =
         |part: &str| part.parse::<i8>().ok().filter(|_| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()));
@@ -99,7 +100,7 @@ fn time(reader: &mut Reader, node: &Node) -> Option<Time> {
 }
 
 /// An IANA time zone.
-fn zone(reader: &mut Reader, node: &Node) -> Option<TimeZone> {
+pub(super) fn zone(reader: &mut Reader, node: &Node) -> Option<TimeZone> {
     let text = reader.text(node, "the time zone")?;
     let read = TimeZone::get(text).map_err(|_| Complaint {
         message: format!("there is no time zone {}", quoted(text)),

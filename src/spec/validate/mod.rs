@@ -15,6 +15,7 @@ mod http;
 mod icmp;
 mod journey;
 mod labels;
+mod maintenance;
 mod names;
 mod probe;
 mod rules;
@@ -67,9 +68,11 @@ pub(super) fn fleet(trees: &[Node]) -> (Fleet, Vec<Diagnostic>) {
         probes(&mut reader, file, &mut catalog, &mut fleet);
         planning(&mut reader, file, &mut catalog, &mut fleet);
     }
+    let maintained = maintained(&mut reader, &files, &mut catalog);
     for file in &files {
         slos(&mut reader, file, &mut catalog, &mut fleet);
     }
+    maintenance::give(&mut reader, maintained, &mut fleet);
     service_alerts(&mut reader, &files, &mut fleet);
     report_disagreeing_rules(&mut reader, &files);
     catalog.report_unused(&mut reader);
@@ -204,6 +207,19 @@ fn planning(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: 
     if let Some(service) = service(file, fleet) {
         service.working_hours = service.working_hours.take().or(hours);
     }
+}
+
+/// The planned maintenance of every file, by service.
+fn maintained(reader: &mut Reader, files: &[File<'_>], catalog: &mut Catalog) -> Vec<(Name, maintenance::Draft)> {
+    let mut drafts = Vec::new();
+    for file in files {
+        for node in elements(reader, file, "maintenance") {
+            let Some(draft) = maintenance::read(reader, node) else { continue };
+            catalog.claim(reader, Kind::Maintenance, file.service.as_ref(), &draft.name, draft.span);
+            drafts.extend(file.service.clone().map(|service| (service, draft)));
+        }
+    }
+    drafts
 }
 
 fn uplink(reader: &mut Reader, file: &File<'_>, catalog: &mut Catalog, fleet: &mut Fleet) {

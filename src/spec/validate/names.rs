@@ -13,6 +13,7 @@ pub(super) enum Kind {
     Probe,
     Slo,
     Change,
+    Maintenance,
 }
 
 impl Kind {
@@ -21,6 +22,7 @@ impl Kind {
             Self::Probe => "probe",
             Self::Slo => "SLO",
             Self::Change => "change",
+            Self::Maintenance => "maintenance",
         }
     }
 }

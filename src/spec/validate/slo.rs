@@ -62,6 +62,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, file: &File<'_>, catalog: &
         rules: file.rules?,
         alerting,
         gate,
+        maintenance: Vec::new(),
         span: name_node?.span,
         objective_span,
         window_span: window.map_or(objective_span, |(_, span)| span),
