@@ -106,7 +106,10 @@ impl Question {
                 "at" => question.at = Some(read("at", &value)?),
                 "explain" => question.explain = read("explain", &value)?,
                 _ => {
-                    return Err(QuestionError::unknown(&key, "service, slo, change, downtime, duration, at or explain"));
+                    return Err(QuestionError::unknown(
+                        &key,
+                        "service, slo, change, downtime, duration, at or explain",
+                    ));
                 }
             }
         }
