@@ -255,6 +255,21 @@ fn what_is_generated_stands_in_the_objects_as_it_is() {
 }
 
 #[test]
+fn nothing_lies_beside_the_manifests_that_is_not_applied() {
+    for (directory, places) in [(deploy().join("base"), &["."][..]), (example(), &[".", "operator", "slos"])] {
+        let list = fs::read_to_string(directory.join("kustomization.yaml")).unwrap();
+        for place in places {
+            for entry in fs::read_dir(directory.join(place)).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let path = if *place == "." { name.clone() } else { format!("{place}/{name}") };
+                let is_listed = list.lines().any(|line| line.trim() == format!("- {path}"));
+                assert!(is_listed || name == "kustomization.yaml" || !name.ends_with(".yaml"), "{path}");
+            }
+        }
+    }
+}
+
+#[test]
 fn other_slos_start_the_service_again() {
     let copy = tempfile::tempdir().unwrap();
     objects::copy_all(&deploy(), &copy.path().join("kubernetes"));
@@ -277,8 +292,11 @@ fn other_slos_start_the_service_again() {
 
 #[test]
 fn the_chart_refuses_values_that_cannot_be_meant() {
-    let judged = lint(&files_of_example());
-    assert!(judged.passed, "{}", judged.output);
+    let values = ["--values".to_owned(), deploy().join("chart/ci/full-values.yaml").display().to_string()];
+    for arguments in [files_of_example(), [files_of_example(), values.to_vec()].concat()] {
+        let judged = lint(&arguments);
+        assert!(judged.passed, "{}", judged.output);
+    }
     let refused = |more: &[&str], said: &str| {
         let arguments = [files_of_example(), more.iter().map(|text| (*text).to_owned()).collect()].concat();
         let message = helm("burndown", &arguments).unwrap_err();

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::burndown::{Finished, run};
+use crate::support::prometheus::{Prometheus, Setup};
 use crate::support::promtool::check_rules;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
@@ -173,4 +174,26 @@ fn a_large_service_is_several_objects_that_each_fit() {
         Some(0)
     );
     assert_eq!(files(&output), ["operator/My_Shop.yaml"]);
+}
+
+#[test]
+fn check_knows_the_rules_of_objects() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = Path::new(EXAMPLES).join("quickstart.yaml");
+    let output = directory.path().join("out");
+    assert_eq!(generate(&file, &output, &["--only", "rules"]).code, Some(0));
+    let rules = directory.path().join("rules.yaml");
+    let object = spec(&fs::read_to_string(output.join("operator/my-app.yaml")).unwrap());
+    let said = |text: &str| {
+        fs::write(&rules, text).unwrap();
+        let prometheus = Prometheus::start(&Setup { rules: vec![rules.clone()], ..Setup::default() });
+        let url = format!("http://{}", prometheus.address());
+        run(["check".as_ref(), file.as_os_str(), "--prometheus".as_ref(), url.as_ref()]).stdout
+    };
+    let loaded = said(&object);
+    assert!(!loaded.contains("[rules-not-loaded]") && !loaded.contains("[rules-stale]"), "{loaded}");
+    let stale = said(&object.replace("> 0.0144", "> 0.0145"));
+    assert!(stale.contains("[rules-stale]"), "{stale}");
+    let other = said(&object.replace("/availability/slow", "/availability/slower"));
+    assert!(other.contains("[rules-not-loaded]"), "{other}");
 }

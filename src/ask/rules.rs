@@ -38,10 +38,10 @@ pub(super) fn check(loaded: &[RuleGroup], slo: &SloPlan) -> State {
     State { is_loaded: missing == 0, findings }
 }
 
-/// The loaded group that has most of the rules: both tiers share a name, and files may have been renamed.
+/// The loaded group that has most of the rules: both tiers share a name in files, and files may have been renamed.
 fn counterpart<'l>(loaded: &'l [RuleGroup], planned: &PlannedGroup) -> Option<&'l RuleGroup> {
     let shared = |live: &RuleGroup| planned.rules.iter().filter(|rule| live.rules.iter().any(is_of(rule))).count();
-    let same_name = loaded.iter().filter(|live| live.name == planned.name);
+    let same_name = loaded.iter().filter(|live| planned.is_called(&live.name));
     same_name
         .map(|live| (shared(live), live))
         .filter(|(count, _)| *count > 0)

@@ -50,6 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     let errors = imported.diagnostics.iter().filter(|problem| problem.level == Level::Error).count();
     output::messages(&summary(&imported, errors));
     if arguments.strict && errors > 0 {
+        output::messages("burndown: nothing was written, since `--strict` takes every warning for an error\n");
         return Exit::Failure;
     }
     // What `check` would refuse for its mathematics is refused here.

@@ -6,6 +6,9 @@ use url::form_urlencoded;
 use crate::slo::change::Need;
 use crate::units::{Duration, Name};
 
+/// What the query of an address may have.
+const KEYS: &str = "service, slo, change, downtime, duration, at or explain";
+
 /// What the gate is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
@@ -105,12 +108,7 @@ impl Question {
                 "duration" => duration = Some(read("duration", &value)?),
                 "at" => question.at = Some(read("at", &value)?),
                 "explain" => question.explain = read("explain", &value)?,
-                _ => {
-                    return Err(QuestionError::unknown(
-                        &key,
-                        "service, slo, change, downtime, duration, at or explain",
-                    ));
-                }
+                _ => return Err(QuestionError::unknown(&key, KEYS)),
             }
         }
         question.change = Planned::of(change, downtime, duration)?;

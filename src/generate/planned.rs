@@ -24,6 +24,16 @@ pub struct PlannedGroup {
     pub rules: Vec<PlannedRule>,
 }
 
+impl PlannedGroup {
+    /// Whether a loaded group of that name may be this one: what keeps both tiers under one name, an object or a namespace,
+    /// adds the tier to it.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('/') == Some(super::word(self.tier)))
+    }
+}
+
 /// A rule as it is generated.
 #[derive(Clone, Debug)]
 pub struct PlannedRule {

@@ -50,7 +50,7 @@ pub(super) async fn answer(board: Option<&Board>, body: &[u8]) -> (StatusCode, S
     };
     match board.gate(&question, jiff::Timestamp::now()).await {
         Ok(answer) => {
-            tracing::info!(canary = %hook.name, namespace = %hook.namespace, decision = ?answer.decision, "Flagger asked");
+            tracing::debug!(canary = ?hook.name, namespace = ?hook.namespace, decision = ?answer.decision, "Flagger asked");
             let status = match answer.decision {
                 GateAnswer::Open => StatusCode::OK,
                 GateAnswer::Closed | GateAnswer::Unknown => StatusCode::CONFLICT,

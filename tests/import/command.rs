@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{Bench, assert_good, file};
+use crate::support::burndown::command;
 
 #[test]
 fn each_service_is_a_file_of_its_own() {
@@ -48,6 +49,7 @@ fn strict_takes_a_warning_for_an_error_and_writes_nothing() {
     let strict = bench.run(&["import", "--strict", "@/slo.yaml", "-o", "@/out"]);
     assert_eq!(strict.code, Some(1), "{}", strict.stderr);
     assert!(strict.stderr.contains("error[import-renamed]"), "{}", strict.stderr);
+    assert!(strict.stderr.ends_with("nothing was written, since `--strict` takes every warning for an error\n"));
     assert!(strict.stdout.is_empty() && !bench.path("out").exists());
     // Notes are no warnings.
     bench.write("quiet.yaml", file("sloth-objects").split("    - name: loaves").next().unwrap());
@@ -61,6 +63,25 @@ fn what_can_be_imported_is_written_beside_what_cannot() {
     let finished = bench.run(&["import", "@/slo.yaml", "-o", "@/out"]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     assert_good(&bench.path("out/my-bakery.yaml"), "");
+}
+
+#[test]
+fn what_check_would_refuse_for_its_mathematics_is_not_written() {
+    let bench = Bench::new();
+    bench.write("slo.yaml", &file("pyrra").replace("window: 4w", "window: 1h"));
+    let finished = bench.run(&["import", "@/slo.yaml"]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stdout.is_empty() && finished.stderr.contains("error[no-page-pair]"), "{}", finished.stderr);
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let bench = Bench::new();
+    let path = bench.write("slo.yaml", file("openslo"));
+    let mut command = command(["import", "-"]);
+    let output = command.stdin(fs::File::open(path).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("# From <stdin>:25:9 (OpenSLO v1).\n"));
 }
 
 #[test]

@@ -7,8 +7,17 @@ use std::fs;
 use super::{Bench, file};
 use crate::support::promtool::test_rules;
 
-/// The windows over which both are compared.
-const WINDOWS: [&str; 4] = ["5m", "30m", "1h", "6h"];
+/// When both are compared, and over which windows.
+struct Look {
+    at: &'static str,
+    over: &'static [&'static str],
+}
+
+/// Everything that the fast rules record.
+const LONG: Look = Look { at: "7h", over: &["5m", "30m", "1h", "6h"] };
+
+/// For files with queries, each of which promtool evaluates over every window at every step.
+const SHORT: Look = Look { at: "70m", over: &["5m", "30m", "1h"] };
 
 /// A series with a sample in each half minute.
 struct Series {
@@ -38,7 +47,7 @@ const TRAFFIC: [Series; 14] = [
 type Case<'a> = (&'a str, &'a str, fn(&str) -> String);
 
 /// Imports a file, generates its rules, and compares: for each SLO what its tool would record over a window.
-fn agrees(name: &str, service: &str, cases: &[Case<'_>]) {
+fn agrees(name: &str, service: &str, look: &Look, cases: &[Case<'_>]) {
     let bench = Bench::new();
     bench.write("slo.yaml", file(name));
     let imported = bench.run(&["import", "@/slo.yaml"]);
@@ -46,13 +55,13 @@ fn agrees(name: &str, service: &str, cases: &[Case<'_>]) {
     bench.write("made.yaml", &imported.stdout);
     let generated = bench.run(&["generate", "@/made.yaml", "--only=rules", "-o", "@/out"]);
     assert_eq!(generated.code, Some(0), "{}", generated.stderr);
-    let test = bench.write("out/test.yaml", &promtool_test(service, cases));
+    let test = bench.write("out/test.yaml", &promtool_test(service, look, cases));
     let judged = test_rules(&test);
     assert!(judged.passed, "{}\n{}", judged.output, fs::read_to_string(&test).unwrap());
 }
 
 /// For each SLO and window, that there is a ratio, that it is the expected one, and that both ways agree.
-fn promtool_test(service: &str, cases: &[Case<'_>]) -> String {
+fn promtool_test(service: &str, look: &Look, cases: &[Case<'_>]) -> String {
     let mut text = format!(
         "rule_files: [rules/{service}.fast.yaml]\nevaluation_interval: 30s\ntests:\n- interval: 30s\n  input_series:\n"
     );
@@ -61,13 +70,14 @@ fn promtool_test(service: &str, cases: &[Case<'_>]) -> String {
     }
     text.push_str("  promql_expr_test:\n");
     for (slo, expected, theirs) in cases {
-        for window in WINDOWS {
+        for window in look.over {
             let ours = format!("slo:sli_error:ratio_rate{window}{{slo_service=\"{service}\",slo=\"{slo}\"}}");
             let mut holds = |expression: &str| {
                 let expression = expression.replace('\'', "''");
                 let _ = writeln!(
                     text,
-                    "  - {{expr: '{expression}', eval_time: 7h, exp_samples: [{{labels: '{{}}', value: 1}}]}}"
+                    "  - {{expr: '{expression}', eval_time: {}, exp_samples: [{{labels: '{{}}', value: 1}}]}}",
+                    look.at
                 );
             };
             // A division of sums and one of rates differ in their last digits.
@@ -83,6 +93,7 @@ fn events_of_sloth_are_what_sloth_would_divide() {
     agrees(
         "sloth",
         "bakery",
+        &SHORT,
         &[
             ("orders", "0.03", |w| {
                 format!(
@@ -119,7 +130,7 @@ fn indicators_of_pyrra_are_what_pyrra_would_divide() {
             "max(sum by (shop, till) (rate(orders_total{{job=\"bakery\",code=~\"5..\"}}[{w}])) / sum by (shop, till) (rate(orders_total{{job=\"bakery\"}}[{w}])))"
         )
     };
-    agrees("pyrra", "shops", &[("bakery-orders", "0.03", orders), ("baking-time", "0.025", quiet)]);
+    agrees("pyrra", "shops", &LONG, &[("bakery-orders", "0.03", orders), ("baking-time", "0.025", quiet)]);
 }
 
 #[test]
@@ -129,6 +140,7 @@ fn ratios_of_openslo_are_what_it_documents() {
     agrees(
         "openslo",
         "bakery",
+        &SHORT,
         &[
             ("orders-Promised", "0.03", bad),
             // Traffic is the same in every minute, so that the mean of its ratios is the ratio of all.

@@ -41,7 +41,7 @@ fn complaints(job: &Value) -> Vec<String> {
     }
     for step in steps(job) {
         let Some(action) = step["uses"].as_str() else { continue };
-        if !action.split_once("@v").is_some_and(|(_, version)| version.parse::<u32>().is_ok()) {
+        if action.split_once("@v").is_none_or(|(_, version)| version.parse::<u32>().is_err()) {
             complaints.push(format!("{action} has no version"));
         }
         if action.starts_with("actions/checkout@") && step["with"]["persist-credentials"] != false {

@@ -16,10 +16,10 @@ use crate::standing::recorded::plan;
 const DAY: i64 = 86_400;
 const STEP: i64 = 300;
 
-/// Half a day before it the clocks of Dublin went back.
+/// A Sunday, at the end of a slice.
 const NOW: i64 = 1_792_933_200;
 
-/// 10 % of six hours are 36 minutes.
+/// The budget of a week is 100.8 minutes.
 const FILE: &str = "version: burndown/v1
 service: shop
 window: 7d
@@ -119,7 +119,7 @@ proptest! {
 
 #[test]
 fn exactly_a_fifth_needs_no_postmortem_and_a_run_more_does() {
-    // The budget of a week is 100.8 minutes; a fifth of ten hours and five minutes, 6.05, is one of 60.5 of events.
+    // A window whose budget has a fifth of whole runs.
     let text = FILE.replace("window: 7d", "window: 30000m").replace("objective: 99,", "objective: 99.5,");
     let report = |bad: f64| {
         let told = history(6_500, |back| match back {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{self, UNTIL, report};
+use crate::support::backfill::Past;
 use crate::support::burndown::{listening, run, start};
 use crate::support::http;
 
@@ -73,4 +74,69 @@ fn what_is_no_period_is_refused() {
     );
     let nothing: BTreeMap<String, Value> = serde_json::from_value(slo["period"].clone()).unwrap();
     assert_eq!((&nothing["spent_seconds"], &nothing["returned_seconds"]), (&json!(0.0), &json!(0.0)));
+}
+
+/// Eight days of a probe as a Prometheus recorded them: one slice failed an hour ago, and a page fired for ten minutes.
+fn recorded(now: i64) -> String {
+    let identity = "slo_service=\"shop\",slo=\"front\"";
+    let spike = now - 3_600;
+    let mut text = String::new();
+    for (name, value) in [
+        ("slo:sli_bad:increase5m", (|_, is_bad| if is_bad { 3.0 } else { 0.0 }) as fn(i64, bool) -> f64),
+        ("slo:sli_observed:timestamp_seconds", |at, _| at as f64),
+        ("slo:sli_total:increase5m", |_, _| 5.0),
+    ] {
+        for back in (0..8 * 288).rev() {
+            let at = now - back * 300;
+            text.push_str(&format!("{name}{{{identity}}} {} {at}\n", value(at, at == spike)));
+        }
+    }
+    // Three runs failed, all in one step.
+    for (name, labels) in [
+        ("slo_journey_step_failures_total", "reason=\"timeout\",step=\"push\""),
+        ("slo_probe_failures_total", "reason=\"timeout\""),
+    ] {
+        for at in (now - 7_200..=now).step_by(30) {
+            let count = ((at - (spike - 240)) / 60).clamp(0, 3);
+            text.push_str(&format!("{name}{{slo_service=\"shop\",probe=\"front\",{labels}}} {count} {at}\n"));
+        }
+    }
+    let alert = "alertname=\"ErrorBudgetBurn\",severity=\"page\",long_window=\"1h\",short_window=\"5m\"";
+    for (state, from, until) in [("firing", spike, spike + 600), ("pending", spike - 600, spike)] {
+        for at in (from..until).step_by(30) {
+            text.push_str(&format!("ALERTS{{{alert},{identity},alertstate=\"{state}\"}} 1 {at}\n"));
+        }
+    }
+    text + "# EOF\n"
+}
+
+#[test]
+fn prometheus_tells_its_alerts_and_why_probes_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shop.yaml");
+    let file = "version: burndown/v1\nservice: shop\nwindow: 7d\nprobes:\n  - {name: front, interval: 1m, http: {url: http://127.0.0.1:1/}}\nslos:\n  - {name: front, objective: 99, sli: {probe: front}}\n";
+    std::fs::write(&path, file).unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    let past = Past::of(&recorded(now));
+    let prometheus = past.open();
+    let url = format!("http://{}/", prometheus.address());
+    let until = jiff::Timestamp::from_second(now).unwrap().to_string();
+    let more = ["--prometheus", &url, "--until", &until, "--format", "json"];
+    let said = run([["report", path.to_str().unwrap()].as_slice(), &more].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let made: Value = serde_json::from_str(&said.stdout).unwrap();
+    let slo = &made["slos"][0];
+    assert_eq!((&slo["missing"], &slo["alerts_from"]), (&json!([]), &json!("prometheus")), "{slo}");
+    let spike = &slo["spikes"][0];
+    assert_eq!((&spike["spent_seconds"], &spike["end"]), (&json!(180.0), &json!(now - 3_600)), "{spike}");
+    let count = |of: &Value, name: &str| of[name].as_u64().unwrap_or_default();
+    assert!((2..=4).contains(&count(&spike["reasons"], "timeout")), "{spike}");
+    assert!((2..=4).contains(&count(&spike["steps"], "push")), "{spike}");
+    let alerts = slo["alerts"].as_array().unwrap();
+    assert_eq!(alerts.len(), 1, "what was pending did not fire: {slo}");
+    let (from, until) = (alerts[0]["from"].as_i64().unwrap(), alerts[0]["until"].as_i64().unwrap());
+    assert_eq!((&alerts[0]["alert"], &alerts[0]["severity"]), (&json!("ErrorBudgetBurn"), &json!("page")));
+    assert!((0..=60).contains(&(from - (now - 3_600))), "{from} of {now}");
+    // Without a marker of its end it is seen for the five minutes that Prometheus looks back.
+    assert!((540..=960).contains(&(until - (now - 3_600))), "{until} of {now}");
 }

@@ -11,9 +11,8 @@ use super::{PAGE, TICKET, WATCHDOG};
 const KEYS: [&str; 3] = ["global", "receivers", "templates"];
 
 /// Keys that hold a secret, and have a twin for the name of a file.
-const SECRETS: [&str; 13] = [
+const SECRETS: [&str; 12] = [
     "api_key",
-    "api_url",
     "auth_password",
     "bot_token",
     "credentials",
@@ -26,6 +25,9 @@ const SECRETS: [&str; 13] = [
     "token",
     "victorops_api_key",
 ];
+
+/// Whose `api_url` is a secret. Others have one that everybody knows.
+const SLACK: &str = "slack_configs";
 
 /// Where alerts go.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +74,7 @@ impl std::str::FromStr for Receivers {
         if let Some(key) = file.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(ReceiversError::UnknownKey(key.clone()));
         }
-        file.values().try_for_each(without_secrets)?;
+        file.values().try_for_each(|value| without_secrets(value, ""))?;
         let Some(Value::Array(mut receivers)) = file.remove("receivers") else {
             return Err(ReceiversError::NoReceivers);
         };
@@ -97,17 +99,17 @@ fn named(name: &str) -> Value {
     Value::Object(Map::from_iter([("name".to_owned(), name.into())]))
 }
 
-/// Looks for secrets in a value and everything below it.
-fn without_secrets(value: &Value) -> Result<(), ReceiversError> {
+/// Looks for secrets in a value and everything below it; `of` is the key that has it.
+fn without_secrets(value: &Value, of: &str) -> Result<(), ReceiversError> {
     match value {
         Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
-            // A template that is expanded, or an address of the reader's own, is a text as well; there is no telling.
-            if SECRETS.contains(&key.as_str()) && value.is_string() {
+            let is_secret = SECRETS.contains(&key.as_str()) || (of == SLACK && key == "api_url");
+            if is_secret && value.is_string() {
                 return Err(ReceiversError::PlainSecret(key.clone()));
             }
-            without_secrets(value)
+            without_secrets(value, key)
         }),
-        Value::Array(values) => values.iter().try_for_each(without_secrets),
+        Value::Array(values) => values.iter().try_for_each(|value| without_secrets(value, of)),
         _ => Ok(()),
     }
 }
@@ -149,5 +151,8 @@ mod tests {
             assert_eq!(read(&page(config)), Err(ReceiversError::PlainSecret(key.to_owned())));
         }
         assert!(read(&page("slack_configs: [{api_url_file: /run/secrets/slack}]")).is_ok());
+        assert!(read(&page("opsgenie_configs: [{api_url: 'https://api.eu.opsgenie.com/'}]")).is_ok());
+        let global = "global: {smtp_auth_password: x}\nreceivers: [{name: page}, {name: ticket}]";
+        assert_eq!(read(global), Err(ReceiversError::PlainSecret("smtp_auth_password".to_owned())));
     }
 }
