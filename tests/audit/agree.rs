@@ -104,7 +104,6 @@ fn rule_and_api_and_command_follow_people_and_agree() {
     let seconds = |key: &str| slo[key].as_f64().unwrap();
     assert!(seconds("remaining_seconds") < 357.0, "the gross stays: {answer}");
     assert!((seconds("net_remaining_seconds") - 360.0).abs() < 0.5, "{answer}");
-    drop(rule);
     let net = prometheus.value("min(slo:error_budget_net_remaining:seconds)").unwrap();
     let gross = prometheus.value("min(slo:error_budget_remaining:seconds)").unwrap();
     assert!((net - 360.0).abs() < 0.5 && gross < 357.0, "{net} {gross}");

@@ -1,6 +1,6 @@
 //! What the generated rules make of overrides and corrections that a service exports, on Prometheus's own engine.
 
-use crate::states::{ALL_AT_ONCE, Proof, assert_holds, counter, generate, slo_file};
+use crate::states::{ALL_AT_ONCE, Check, Proof, assert_holds, counter, generate, slo_file};
 
 /// The gauges of a service that keeps the audit, as they are scraped.
 fn scraped(metric: &str, labels: &str, values: &str) -> (String, String) {
@@ -27,7 +27,7 @@ fn an_override_opens_until_it_ends_whoever_is_scraped_then() {
     // At three hours until five; the scrape at three and a half hours fails, and from four on nobody is scraped for long.
     let until = scraped("until", "job=\"a\",instance=\"i:9\"", "0x35 18000x5 stale 18000x5 stale _x200");
     let other = scraped("until", "job=\"a\",instance=\"i:8\"", "0x200");
-    let checks: &[(&str, &str, &[(&str, f64)])] = &[
+    let checks: &[Check<'_>] = &[
         (GATE, "1h", &[(SHOP, 1.0)]),
         (GATE, "2h50m", &[(SHOP, 0.0)]),
         (GATE, "3h", &[(SHOP, 1.0)]),
@@ -45,7 +45,7 @@ fn an_override_opens_until_it_ends_whoever_is_scraped_then() {
     assert_holds(directory.path(), &Proof { rules: &["shop.fast", "shop.slow"], step: "5m", series: &series, checks });
     let [total, bad] = counters();
     let series = [total, bad, scraped("until", "job=\"a\",instance=\"i:9\"", "0x35 18000x200")];
-    let checks: &[(&str, &str, &[(&str, f64)])] =
+    let checks: &[Check<'_>] =
         &[(GATE, "4h55m", &[(SHOP, 1.0)]), (GATE, "5h", &[(SHOP, 0.0)]), (GATE, "8h", &[(SHOP, 0.0)])];
     assert_holds(directory.path(), &Proof { rules: &["shop.fast", "shop.slow"], step: "5m", series: &series, checks });
 }
@@ -73,7 +73,7 @@ fn a_correction_of_a_group_is_of_that_group_and_an_override_of_all() {
     };
     let gates = "sum by (route) (slo:deploy_gate:open)";
     let routes = |a: f64, b: f64| [(r#"{route="a"}"#, a), (r#"{route="b"}"#, b)];
-    let checks: &[(&str, &str, &[(&str, f64)])] = &[
+    let checks: &[Check<'_>] = &[
         (&net, "3h", &groups(-16.8, -16.8)),
         (gates, "3h", &routes(0.0, 0.0)),
         (&gross, "4h10m", &groups(-16.8, -16.8)),
