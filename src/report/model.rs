@@ -144,7 +144,7 @@ pub struct GateTurn {
     pub at: i64,
     /// What it turned to.
     pub to: GateAnswer,
-    /// What was left then.
+    /// What was left then, net: without what was corrected.
     pub remaining_seconds: f64,
     /// The labels of its group.
     pub group: BTreeMap<String, String>,
@@ -198,7 +198,7 @@ pub struct ForecastReport {
     pub is_exact: bool,
     /// When the gate of every group is open, if one is closed; none if never, and if nobody knows.
     pub gate_opens_at: Option<i64>,
-    /// What is left a week after the end of the period, or when all that is known of the future ends, whichever is earlier.
+    /// What is left, net, a week after the end of the period, or when all that is known of the future ends, whichever is earlier.
     pub in_a_week_seconds: Option<f64>,
     /// When all that was spent has come back; none if nothing was spent, and if nobody knows.
     pub whole_at: Option<i64>,

@@ -31,14 +31,20 @@ pub(super) fn gate(slo: &SloReport) -> String {
     format!("{word}{dry_run}")
 }
 
-/// What is left, such as `5.80 of 43.2`.
+/// What is left, such as `5.80 of 43.2`, or `5.80 of 43.2 (15.8 net)` where something was corrected.
 pub(super) fn left(slo: &SloReport) -> String {
     let of = amount(slo.budget.total_seconds);
-    if slo.has_numbers() {
-        format!("{} of {of}", minutes(slo.budget.remaining_seconds))
-    } else {
-        format!("{NOTHING} of {of}")
+    if !slo.has_numbers() {
+        return format!("{NOTHING} of {of}");
     }
+    let net =
+        if is_corrected(slo) { format!(" ({} net)", minutes(slo.budget.net_remaining_seconds)) } else { String::new() };
+    format!("{} of {of}{net}", minutes(slo.budget.remaining_seconds))
+}
+
+/// Whether something of the window does not count.
+fn is_corrected(slo: &SloReport) -> bool {
+    slo.budget.corrected_seconds > 0.0
 }
 
 /// A share in percent with one decimal.
@@ -116,8 +122,9 @@ pub(super) fn budget(slo: &SloReport) -> String {
     } else {
         String::new()
     };
+    let net = if is_corrected(slo) { " The gate decides by the net, without what was corrected." } else { "" };
     format!(
-        "{split}{} minutes are left. The period began with {}; {} were spent in it and {} returned.",
+        "{split}{} minutes are left. The period began with {}; {} were spent in it and {} returned.{net}",
         left(slo),
         minutes(period.at_start_seconds),
         minutes(period.spent_seconds),
@@ -143,12 +150,15 @@ pub(super) fn forecast(slo: &SloReport, local: &Local, until: i64) -> Option<Str
     let opens = forecast.gate_opens_at.map(|at| format!("the gate opens {}, ", local.moment(at, until)));
     let whole = match forecast.whole_at {
         Some(at) => format!("and all that was spent is back by {}", local.moment(at, until)),
-        None if slo.budget.consumed_seconds > 0.5 => "and not all that was spent comes back".to_owned(),
+        None if slo.budget.total_seconds - slo.budget.net_remaining_seconds > 0.5 => {
+            "and not all that was spent comes back".to_owned()
+        }
         None => "which is all of it".to_owned(),
     };
     let traffic = if forecast.is_exact { "" } else { " and the traffic of the last 7 days repeats" };
     let opens = opens.unwrap_or_default();
-    Some(format!("If nothing more fails{traffic}, {opens}{week} minutes are left in a week, {whole}."))
+    let net = if is_corrected(slo) { " net" } else { "" };
+    Some(format!("If nothing more fails{traffic}, {opens}{week} minutes are left{net} in a week, {whole}."))
 }
 
 /// Why an outage was one.

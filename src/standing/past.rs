@@ -156,7 +156,7 @@ fn turns(sums: &Sums<'_>, track: &Track, since: i64) -> Vec<Turn> {
     let mut held: Option<gate::Held> = None;
     let mut turns = Vec::new();
     for (at, budget) in track.iter().filter(|(_, budget)| budget.state == State::Known) {
-        let next = gate::step(held, budget.remaining, &thresholds);
+        let next = gate::step(held, budget.net(), &thresholds);
         let turned = match held {
             Some(before) => before.latch != next.latch,
             // A gate that was never closed did not open.
@@ -164,7 +164,7 @@ fn turns(sums: &Sums<'_>, track: &Track, since: i64) -> Vec<Turn> {
         };
         if turned && *at > since {
             let to = if next.latch == Latch::Open { GateAnswer::Open } else { GateAnswer::Closed };
-            turns.push(Turn { at: *at, to, remaining: rounded(budget.remaining, 3) });
+            turns.push(Turn { at: *at, to, remaining: rounded(budget.net(), 3) });
         }
         held = Some(next);
     }
@@ -215,12 +215,14 @@ fn coming(sums: &Sums<'_>, track: &Track) -> Coming {
     }
     let replay = sums.replay(track);
     let in_a_week = sums.at.saturating_add(WEEK);
+    let spent = sums.budget.total - sums.budget.net();
     let mut coming = Coming { opens_at: sums.opens_at(&replay, 0.0), ..Coming::default() };
     for (end, remaining) in sums.forecast().remaining() {
         if end <= in_a_week || coming.in_a_week.is_none() {
             coming.in_a_week = Some(rounded(remaining, 3));
         }
-        if sums.budget.total - remaining < NOTHING && sums.budget.consumed >= NOTHING && coming.whole_at.is_none() {
+        let is_back = spent >= NOTHING && sums.budget.total - remaining < NOTHING;
+        if is_back && coming.whole_at.is_none() {
             coming.whole_at = Some(end);
         }
     }

@@ -87,22 +87,25 @@ fn journey(at: i64) -> Outcome {
     Outcome { steps: vec![step("login", login), step("push", push)], ..Outcome::of(verdict) }
 }
 
-/// What somebody decided, once the clock is there.
-fn decide(storage: &Storage, at: i64) {
-    let entry = |kind, slo: &str, (from, until): (&str, &str), reason: &str| {
-        let slo = SloKey { service: "tracker".parse().unwrap(), slo: slo.parse().unwrap() };
-        let draft = Draft {
-            kind,
-            slo,
-            from: time(from),
-            until: time(until),
-            reason: reason.parse().unwrap(),
-            by: "Ann".parse().unwrap(),
-            authenticated: "ann".parse().unwrap(),
-            withdraws: None,
-        };
-        storage.enter(&draft).unwrap();
+/// Enters what somebody decided.
+pub(super) fn enter(storage: &Storage, kind: EntryKind, slo: &str, (from, until): (&str, &str), reason: &str) {
+    let slo = SloKey { service: "tracker".parse().unwrap(), slo: slo.parse().unwrap() };
+    let draft = Draft {
+        kind,
+        slo,
+        from: time(from),
+        until: time(until),
+        reason: reason.parse().unwrap(),
+        by: "Ann".parse().unwrap(),
+        authenticated: "ann".parse().unwrap(),
+        withdraws: None,
     };
+    storage.enter(&draft).unwrap();
+}
+
+/// What was decided, once the clock is there.
+fn decide(storage: &Storage, at: i64) {
+    let entry = |kind, slo, times, reason| enter(storage, kind, slo, times, reason);
     if at == time("2026-10-25T10:00:00Z") {
         let two_hours = ("2026-10-25T10:00:00Z", "2026-10-25T12:00:00Z");
         entry(EntryKind::Override, "app-availability", two_hours, "roll back the release of *Friday*");
@@ -115,6 +118,11 @@ fn decide(storage: &Storage, at: i64) {
 
 /// The history in a directory of its own, and the file of its SLOs beside it.
 pub(super) fn kept() -> (TempDir, PathBuf) {
+    kept_and(|_, _| {})
+}
+
+/// The same, where more was decided.
+pub(super) fn kept_and(decided: impl Fn(&Storage, i64)) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tracker.yaml");
     fs::write(&path, FILE).unwrap();
@@ -133,6 +141,7 @@ pub(super) fn kept() -> (TempDir, PathBuf) {
             storage.record(&push, &journey(at), at * 1_000);
         }
         decide(&storage, at);
+        decided(&storage, at);
     }
     storage.flush(Duration::from_secs(60));
     (directory, path)

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use burndown::history::EntryKind;
 use serde_json::Value;
 
-use super::fixture::{self, UNTIL, report};
+use super::fixture::{self, UNTIL, enter, report, time};
 use crate::support::burndown::run;
 
 /// Holds a text against a golden file. `INSTA_UPDATE=always` writes it.
@@ -41,6 +42,26 @@ fn a_month_reads_as_it_was_read() {
         assert_eq!(report(directory.path(), &to_file).stdout, "");
         assert_eq!(fs::read_to_string(path).unwrap(), written.stdout);
     }
+}
+
+#[test]
+fn what_was_corrected_is_told_apart_and_opens_the_gate() {
+    let (directory, _) = fixture::kept_and(|storage, at| {
+        if at == time("2026-10-26T08:02:00Z") {
+            let spike = ("2026-10-25T00:40:00Z", "2026-10-25T01:05:00Z");
+            enter(storage, EntryKind::Correction, "app-availability", spike, "the prober was cut off");
+        }
+    });
+    let written = report(directory.path(), &["--until", UNTIL]).stdout;
+    for said in [
+        "| tracker/app-availability | 99.9 % of 30d | 99.893 % | \u{2212}2.80 of 43.2 (22.2 net) | 34.0 | 0.00 | open |",
+        "The gate decides by the net, without what was corrected.",
+        "- Mon 26 Oct 08:05 GMT: opened with 22.2 minutes left",
+        "minutes are left net in a week",
+    ] {
+        assert!(written.contains(said), "{said} is not in\n{written}");
+    }
+    assert!(!written.contains("Deployments stop for tracker/app-availability"), "{written}");
 }
 
 /// Holds a JSON report against the schema that the command publishes.
