@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::gate::{self, Failure, Source};
+use super::gate::{self, Source};
+use super::source::Failure;
 use super::{Exit, load, output, prometheus};
 use crate::gate::model::Reason;
 use crate::gate::{Answer, name};
@@ -70,7 +71,7 @@ pub(super) fn as_called(arguments: impl Iterator<Item = OsString>) -> Vec<OsStri
 pub(super) fn run(arguments: &Arguments) -> Exit {
     let step = &arguments.step;
     let answered = request(step).and_then(|request| {
-        let runtime = prometheus::runtime().map_err(|error| Failure::Said(error.to_string()))?;
+        let runtime = prometheus::runtime().map_err(|error| Failure::Refused(error.to_string()))?;
         let answer = runtime.block_on(gate::answer(&source(&request)?, &request.question, request.wait))?;
         Ok((request, answer))
     });
@@ -81,11 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     });
     match done {
         Ok(document) => output::results(&format!("{document}\n"), Exit::Success),
-        Err(Failure::Said(message)) => {
-            output::messages(&format!("burndown: {message}\n"));
-            Exit::Usage
-        }
-        Err(Failure::Exit(exit)) => exit,
+        Err(failure) => failure.say(),
     }
 }
 
@@ -93,31 +90,31 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 fn request(step: &Step) -> Result<Request, Failure> {
     let mut text = Vec::new();
     let read = io::stdin().lock().take(MAX_REQUEST + 1).read_to_end(&mut text);
-    read.map_err(|error| Failure::Said(format!("standard input cannot be read: {error}")))?;
+    read.map_err(|error| Failure::Refused(format!("standard input cannot be read: {error}")))?;
     if text.len() as u64 > MAX_REQUEST {
-        return Err(Failure::Said(format!("the request has more than {MAX_REQUEST} bytes")));
+        return Err(Failure::Refused(format!("the request has more than {MAX_REQUEST} bytes")));
     }
     let directory = match step {
         Step::Check => None,
         Step::In { directory } | Step::Out { directory } => Some(directory),
     };
     if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
-        return Err(Failure::Said(format!("{} is no directory", directory.display())));
+        return Err(Failure::Refused(format!("{} is no directory", directory.display())));
     }
     let read = match step {
         Step::Check => Request::check(&text),
         Step::In { .. } => Request::get(&text),
         Step::Out { .. } => Request::put(&text),
     };
-    read.map_err(|problems| Failure::Said(problems.join("\nburndown: ")))
+    read.map_err(|problems| Failure::Refused(problems.join("\nburndown: ")))
 }
 
 /// Whom the request says to ask.
 fn source(request: &Request) -> Result<Source, Failure> {
     let client = |url, timeout| {
-        let access = request.access.open().map_err(|error| Failure::Said(error.to_string()))?;
+        let access = request.access.open().map_err(|error| Failure::Refused(error.to_string()))?;
         Client::new(url, &access, request.timeout.unwrap_or(timeout).to_std())
-            .map_err(|error| Failure::Said(error.to_string()))
+            .map_err(|error| Failure::Refused(error.to_string()))
     };
     match &request.place {
         Place::Server(url) => Ok(Source::server(client(url, request::SERVER_TIMEOUT)?)),
@@ -161,7 +158,7 @@ fn since(version: &Map<String, Value>) -> Option<i64> {
 
 /// Writes the answer, and the parts of it that a task wants to read without a parser.
 fn write(directory: &Path, answer: &Answer) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(answer).map_err(|error| Failure::Said(error.to_string()))?;
+    let text = serde_json::to_string_pretty(answer).map_err(|error| Failure::Refused(error.to_string()))?;
     let moment = answer.reopens_at.map(moment).unwrap_or_default();
     let files = [
         ("answer.json", text),
@@ -173,7 +170,7 @@ fn write(directory: &Path, answer: &Answer) -> Result<(), Failure> {
     for (name, text) in files {
         let path = directory.join(name);
         std::fs::write(&path, text + "\n")
-            .map_err(|error| Failure::Said(format!("{} cannot be written: {error}", path.display())))?;
+            .map_err(|error| Failure::Refused(format!("{} cannot be written: {error}", path.display())))?;
     }
     Ok(())
 }

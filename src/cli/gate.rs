@@ -3,22 +3,19 @@
 mod source;
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration as StdDuration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use url::Url;
 
 use super::moment::Moment;
-use super::prometheus::{self, AccessArguments};
-use super::server::ServerArguments;
-use super::{Exit, output};
+use super::source::{Failure, SourceArguments};
+use super::{Exit, output, prometheus};
 use crate::gate::model::{self, Reason};
 use crate::gate::{Answer, Planned, Question};
 use crate::standing::model::GateAnswer;
 use crate::units::{Duration, Name};
-pub(super) use source::{Failure, Source};
+pub(super) use source::Source;
 
 /// How long passes between the first two looks of one who waits; twice as long between the next.
 const FIRST_PAUSE: StdDuration = StdDuration::from_secs(1);
@@ -31,25 +28,9 @@ const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(30);
 /// The worst SLO decides. Ends with 0 if it is open, with 1 if it is closed or the change does not fit, and with 3 if
 /// nobody knows and an SLO holds while it is unknown.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("source").args(["server", "prometheus", "storage", "schema"]))]
 pub(super) struct Arguments {
-    /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input; not with `--server`.
-    #[arg(value_name = "FILE|DIR", required_unless_present_any = ["server", "schema"],
-        conflicts_with_all = ["server", "schema"])]
-    paths: Vec<PathBuf>,
-    /// Ask a running `burndown serve`.
-    #[arg(long, value_name = "URL")]
-    server: Option<Url>,
-    /// Ask a Prometheus that evaluates the rules generated of these files.
-    #[arg(long, value_name = "URL")]
-    prometheus: Option<Url>,
-    /// Read what a `burndown serve` keeps in this directory, also while it runs. Without any source: the usual place, which
-    /// is `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/burndown`, else `~/.local/state/burndown`.
-    #[arg(long = "storage.path", value_name = "DIR", id = "storage")]
-    storage: Option<PathBuf>,
-    /// Write the JSON Schema of the JSON answer, and nothing else.
-    #[arg(long)]
-    schema: bool,
+    #[command(flatten)]
+    source: SourceArguments,
     /// Only the SLOs of this service.
     #[arg(long, value_name = "NAME")]
     service: Option<Name>,
@@ -77,10 +58,6 @@ pub(super) struct Arguments {
     /// How to say it.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     output: Output,
-    #[command(flatten)]
-    to_server: ServerArguments,
-    #[command(flatten)]
-    access: AccessArguments,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -93,22 +70,18 @@ enum Output {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    if arguments.schema {
+    if arguments.source.schema {
         return written(&model::schema(), Exit::Success);
     }
     let answer = prometheus::runtime()
-        .map_err(|error| Failure::Said(error.to_string()))
+        .map_err(|error| Failure::refused(&error))
         .and_then(|runtime| runtime.block_on(ask(arguments)));
     match answer {
         Ok(answer) => match arguments.output {
             Output::Human => output::results(&sentences(&answer, &io::stdout()), exit(&answer)),
             Output::Json => written(&answer, exit(&answer)),
         },
-        Err(Failure::Said(message)) => {
-            output::messages(&format!("burndown: {message}\n"));
-            Exit::Usage
-        }
-        Err(Failure::Exit(exit)) => exit,
+        Err(failure) => failure.say(),
     }
 }
 
@@ -124,7 +97,7 @@ fn written(document: &impl serde::Serialize, exit: Exit) -> Exit {
 
 async fn ask(arguments: &Arguments) -> Result<Answer, Failure> {
     let question = question(arguments)?;
-    answer(&Source::of(arguments)?, &question, arguments.wait).await
+    answer(&Source::of(&arguments.source)?, &question, arguments.wait).await
 }
 
 /// The answer to a question, or the last one of those who wait for the gate to open.
@@ -149,14 +122,13 @@ pub(super) async fn answer(source: &Source, question: &Question, wait: Option<Du
 }
 
 fn question(arguments: &Arguments) -> Result<Question, Failure> {
-    let said = |error: &dyn std::fmt::Display| Failure::Said(error.to_string());
     let change = Planned::of(arguments.change.clone(), arguments.downtime, arguments.duration);
     let at = arguments.at.map(|at| Timestamp::from_millisecond(at.before(Timestamp::now()))).transpose();
     Ok(Question {
         service: arguments.service.clone(),
         slo: arguments.slo.clone(),
-        change: change.map_err(|error| said(&error))?,
-        at: at.map_err(|error| said(&error))?,
+        change: change.map_err(|error| Failure::refused(&error))?,
+        at: at.map_err(|error| Failure::refused(&error))?,
         explain: arguments.explain,
     })
 }

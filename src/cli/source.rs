@@ -9,7 +9,7 @@ use url::Url;
 
 use super::prometheus::AccessArguments;
 use super::server::ServerArguments;
-use super::{Exit, load, output};
+use super::{Exit, load, output, storage};
 use crate::history::{History, Kept, Prometheus};
 use crate::prometheus::{Client, Error};
 use crate::slo::Plan;
@@ -20,7 +20,7 @@ const REFUSALS: [u16; 2] = [400, 404];
 
 /// Where SLOs are read.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("source").required(true).args(["server", "prometheus", "storage", "schema"]))]
+#[command(group = clap::ArgGroup::new("source").args(["server", "prometheus", "storage", "schema"]))]
 pub(super) struct SourceArguments {
     /// SLO files, directories with `*.yaml` or `*.yml` files, or `-` for standard input; not with `--server`.
     #[arg(value_name = "FILE|DIR", required_unless_present_any = ["server", "schema"],
@@ -32,7 +32,8 @@ pub(super) struct SourceArguments {
     /// Ask a Prometheus that evaluates the rules generated of these files.
     #[arg(long, value_name = "URL")]
     prometheus: Option<Url>,
-    /// Read what a `burndown serve` keeps in this directory, also while it runs.
+    /// Read what a `burndown serve` keeps in this directory, also while it runs. Without any source: the usual place, which
+    /// is `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/burndown`, else `~/.local/state/burndown`.
     #[arg(long = "storage.path", value_name = "DIR", id = "storage")]
     storage: Option<PathBuf>,
     /// Write the JSON Schema of the JSON answer, and nothing else.
@@ -92,11 +93,14 @@ impl SourceArguments {
                 let client = self.access.client(url).map_err(|error| Failure::refused(&error))?;
                 Arc::new(Prometheus::new(client, &plan))
             }
-            (None, Some(directory)) => {
-                Arc::new(Kept::open(directory, &plan).map_err(|error| Failure::refused(&error))?)
+            (None, directory) => {
+                let usual = || {
+                    storage::usual_place()
+                        .ok_or_else(|| Failure::refused(&"name a server, a Prometheus or a directory"))
+                };
+                let directory = directory.clone().map_or_else(usual, Ok)?;
+                Arc::new(Kept::open(&directory, &plan).map_err(|error| Failure::refused(&error))?)
             }
-            // The arguments see to it that there is a source.
-            (None, None) => return Err(Failure::refused(&"name a server, a Prometheus or a directory")),
         };
         Ok(Source::History(plan, history))
     }
@@ -109,8 +113,9 @@ pub(super) async fn asked<T: DeserializeOwned>(
     query: &[(&'static str, String)],
 ) -> Result<T, Failure> {
     client.document(path, query).await.map_err(|error| match error {
-        Error::Status { status, said, .. } if REFUSALS.contains(&status) => {
-            let problem = serde_json::from_str(&said).map(|problem: Problem| problem.message);
+        // What is quoted for people is cut short, so that the whole of it is read.
+        Error::Status { status, said, body, .. } if REFUSALS.contains(&status) => {
+            let problem = serde_json::from_str(&body).map(|problem: Problem| problem.message);
             Failure::Refused(problem.unwrap_or(said))
         }
         error => Failure::Unavailable(error.to_string()),

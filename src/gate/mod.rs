@@ -15,11 +15,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::diag;
 use crate::history::History;
 use crate::slo::change::Need;
 use crate::slo::{Calendar, Plan, SloPlan};
-use crate::standing::{Outlook, Standings};
+use crate::standing::{NoSuchSlo, Outlook, Standings};
 use crate::units::Name;
 
 pub use model::{Answer, SloAnswer};
@@ -36,9 +35,9 @@ pub struct Gates {
 /// Why there is no answer to a question that can be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// No SLO is meant by it: what was asked for, and what may have been meant.
-    #[error("there is no {0}{meant}", meant = meant(.1))]
-    NoSuchSlo(String, Option<String>),
+    /// No SLO is meant by it.
+    #[error(transparent)]
+    NoSuchSlo(#[from] NoSuchSlo),
     /// No service that is asked about has such a change.
     #[error("there is no change {0:?} under `changes` of the services that are asked about{known}", known = known(.1))]
     NoSuchChange(String, Vec<String>),
@@ -48,10 +47,6 @@ pub enum NoAnswer {
     /// What is to come cannot be replayed.
     #[error("{0} is still to come: the gate explains what was, and forecasts by itself")]
     Future(Timestamp),
-}
-
-fn meant(near: &Option<String>) -> String {
-    near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 fn known(names: &[String]) -> String {
@@ -114,32 +109,13 @@ impl Gates {
         Ok(decide::decide(question, meant, &needs, at))
     }
 
-    /// Why no SLO is meant by a question, which names one or a service.
-    fn nothing_of(&self, question: &Question) -> NoAnswer {
-        let slos = || self.standings.plans().iter().map(|plan| &plan.slo);
-        let near = |text: &Name, known: Vec<&str>| diag::nearest(text.as_str(), &known).map(str::to_owned);
-        match (&question.service, &question.slo) {
-            (Some(service), _) if slos().all(|slo| slo.service != *service) => {
-                let known = slos().map(|slo| slo.service.as_str()).collect();
-                NoAnswer::NoSuchSlo(format!("service `{service}`"), near(service, known))
-            }
-            (service, Some(name)) => {
-                let of_service = slos().filter(|slo| service.as_ref().is_none_or(|service| slo.service == *service));
-                let place = service.as_ref().map(|service| format!(" of the service `{service}`"));
-                let what = format!("SLO `{name}`{}", place.unwrap_or_default());
-                NoAnswer::NoSuchSlo(what, near(name, of_service.map(|slo| slo.name.as_str()).collect()))
-            }
-            _ => NoAnswer::NoSuchSlo("SLO at all".to_owned(), None),
-        }
-    }
-
     /// What a change needs of each service that is asked about, and when people are at work there.
     fn needs(&self, question: &Question) -> Result<Needs<'_>, NoAnswer> {
         let is_meant = |plan: &&SloPlan| question.means(&plan.slo.service, &plan.slo.name);
         let services: Vec<&Name> =
             self.standings.plans().iter().filter(is_meant).map(|plan| &plan.slo.service).collect();
         if services.is_empty() {
-            return Err(self.nothing_of(question));
+            return Err(self.standings.no_such(question.service.as_ref(), question.slo.as_ref()).into());
         }
         let calendars = || self.calendars.iter().filter(|(service, _)| services.contains(service));
         let of = |need: Need, calendar| (need, calendar);

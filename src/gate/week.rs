@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use url::form_urlencoded;
 
 use super::model::Forecast;
-use super::question::{self, Question, QuestionError};
+use super::question::{self, QuestionError};
 use super::{Gates, NoAnswer};
 use crate::slo::change::Need;
 use crate::slo::week::{self, Course, Why};
@@ -81,7 +81,7 @@ impl Gates {
         }
         let is_asked = |service: &Name| asked.service.as_ref().is_none_or(|wanted| wanted == service);
         if !self.standings().plans().iter().any(|plan| is_asked(&plan.slo.service)) {
-            return Err(self.nothing_of(&Question { service: asked.service.clone(), ..Question::default() }));
+            return Err(self.standings.no_such(asked.service.as_ref(), None).into());
         }
         let with_changes = self.calendars.iter().filter(|(_, calendar)| !calendar.changes.is_empty());
         let calendars: Vec<(&Name, &Calendar)> = with_changes.filter(|(service, _)| is_asked(service)).collect();

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use crate::history::History;
 use crate::slo::{Calendar, Plan, SloPlan};
-use crate::standing::{Local, Standings};
+use crate::standing::{Local, NoSuchSlo, Standings};
 use crate::units::Name;
 
 pub use html::{POLICY, render as html};
@@ -49,8 +49,8 @@ pub struct Reports {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoReport {
     /// No SLO is meant by it.
-    #[error("there is no such SLO")]
-    NoSuchSlo,
+    #[error(transparent)]
+    NoSuchSlo(#[from] NoSuchSlo),
     /// It ends before it begins.
     #[error("the period from {since} until {until} is none: `since` is not before `until`")]
     NoTime {
@@ -94,7 +94,7 @@ impl Reports {
         let meant = self.standings.plans().iter().filter(|plan| asked.means(&plan.slo.service, &plan.slo.name));
         let readings: Vec<_> = meant.map(|plan| self.slo(plan, since, until).boxed()).collect();
         if readings.is_empty() {
-            return Err(NoReport::NoSuchSlo);
+            return Err(self.standings.no_such(asked.service.as_ref(), asked.slo.as_ref()).into());
         }
         let mut slos: Vec<SloReport> = stream::iter(readings).buffered(AT_ONCE).collect().await;
         slos.sort_by(compose::by_need);

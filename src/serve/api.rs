@@ -103,7 +103,7 @@ async fn of_report(board: &Board, query: Option<&str>, now: jiff::Timestamp) -> 
     };
     match board.report(&asked, now).await {
         Ok(report) => written(&report),
-        Err(error @ NoReport::NoSuchSlo) => problem(StatusCode::NOT_FOUND, "unknown_slo", &error.to_string()),
+        Err(error @ NoReport::NoSuchSlo(_)) => problem(StatusCode::NOT_FOUND, "unknown_slo", &error.to_string()),
         Err(error) => problem(StatusCode::BAD_REQUEST, "bad_question", &error.to_string()),
     }
 }

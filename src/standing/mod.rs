@@ -9,6 +9,7 @@ mod latched;
 pub mod local;
 pub mod model;
 mod net;
+mod nobody;
 mod outage;
 mod outlook;
 pub mod past;
@@ -29,6 +30,7 @@ use crate::units::Duration;
 
 pub use local::Local;
 use model::{Burndown, Data, Days, Outages, OverrideState, SloDetail, SloState, Slos};
+pub use nobody::NoSuchSlo;
 pub use outlook::{GroupOutlook, Outlook, Prospect};
 pub use past::Past;
 use state::Looked;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{command, founding};
-use crate::support::burndown::{Finished, listening, run, start};
+use crate::support::burndown::{Finished, command as burndown, listening, run, start};
 use crate::support::http;
 
 fn coming(days: u32, at: &str) -> Result<ChangePlan, NoAnswer> {
@@ -139,8 +139,12 @@ fn the_command_and_a_service_say_the_same() {
         let answer = http::get(address, &format!("/api/v1/plan?{query}"), &[]).unwrap();
         assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{query}");
     }
-    let refused = plan(&["--server", &server, "--service", "cake"]);
-    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), "burndown: there is no service `cake`\n"));
+    // However long it is.
+    for service in ["cake", "a-service-with-a-name-that-is-as-long-as-a-name-may-ever-be"] {
+        let refused = plan(&["--server", &server, "--service", service]);
+        let said = format!("burndown: there is no service `{service}`\n");
+        assert_eq!((refused.code, refused.stderr), (Some(2), said));
+    }
     assert_eq!(plan(&["--server", "http://127.0.0.1:1"]).code, Some(3));
 }
 
@@ -153,6 +157,10 @@ fn a_file_without_changes_has_no_plan() {
     let none = plan(&[path.to_str().unwrap(), "--storage.path", kept.path().to_str().unwrap()]);
     let said = "burndown: the services that are asked about have no `changes` in their files\n";
     assert!(none.code == Some(2) && none.stderr.ends_with(said), "{none:?}");
+    // Without a source it reads where a service keeps it unless it is told.
+    let arguments = ["plan", path.to_str().unwrap()];
+    let usual = burndown(arguments).env("STATE_DIRECTORY", kept.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&usual.stderr).ends_with(said), "{usual:?}");
     for wrong in [vec![], vec!["--server", "http://h", "--days", "0"], vec!["--server", "http://h", "x.yaml"]] {
         assert_eq!(plan(&wrong).code, Some(2), "{wrong:?}");
     }

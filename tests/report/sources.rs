@@ -43,8 +43,9 @@ fn a_service_says_and_shows_the_same() {
         assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{query}");
         assert_eq!(http::get(address, &format!("/report?{query}"), &[]).unwrap().status, 400, "{query}");
     }
-    let refused = run(["report", "--server", &server, "--slo", "cake"]);
-    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), "burndown: there is no such SLO\n"));
+    let refused = run(["report", "--server", &server, "--slo", "cf-pusk"]);
+    let said = "burndown: there is no SLO `cf-pusk`; did you mean `cf-push`?\n";
+    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), said));
     assert_eq!(run(["report", "--server", "http://127.0.0.1:1"]).code, Some(3));
 }
 
