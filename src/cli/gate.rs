@@ -29,8 +29,6 @@ const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(30);
 /// nobody knows and an SLO holds while it is unknown.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    source: SourceArguments,
     /// Only the SLOs of this service.
     #[arg(long, value_name = "NAME")]
     service: Option<Name>,
@@ -58,6 +56,9 @@ pub(super) struct Arguments {
     /// How to say it.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     output: Output,
+    // Last, since the headings of its options are those of whatever follows.
+    #[command(flatten)]
+    source: SourceArguments,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -24,8 +24,6 @@ const PATH: &str = "api/v1/plan";
 /// would. Ends with 0 if every change fits, with 1 if one has to wait for longer, and with 3 if nobody knows.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    source: SourceArguments,
     /// Only the changes of this service.
     #[arg(long, value_name = "NAME")]
     service: Option<Name>,
@@ -39,6 +37,9 @@ pub(super) struct Arguments {
     /// How to say it.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     output: Output,
+    // Last, since the headings of its options are those of whatever follows.
+    #[command(flatten)]
+    source: SourceArguments,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -23,8 +23,6 @@ const PATH: &str = "api/v1/report";
 /// written, whatever it says, and with 3 if nobody could be asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    source: SourceArguments,
     /// Only the SLOs of this service.
     #[arg(long, value_name = "NAME")]
     service: Option<Name>,
@@ -43,6 +41,9 @@ pub(super) struct Arguments {
     /// The file to write, instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    // Last, since the headings of its options are those of whatever follows.
+    #[command(flatten)]
+    source: SourceArguments,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
