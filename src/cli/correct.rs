@@ -43,7 +43,8 @@ pub(super) struct Arguments {
     /// What pages have as `severity`, where the file renames it.
     #[arg(long = "alertmanager.severity", value_name = "WORD", default_value = "page")]
     severity: String,
-    /// Have the entry of this number no longer count. A silence that it had is ended in Alertmanager.
+    /// Have the entry of this number no longer count. Ends no silence: one that was made for it is to be ended
+    /// in Alertmanager.
     #[arg(long, value_name = "NUMBER", requires = "reason", requires = "by")]
     withdraw: Option<i64>,
     /// List corrections and planned maintenance, the newest first.
