@@ -155,10 +155,5 @@ pub(super) fn sentence(entry: &Entry) -> String {
             format!("entry{of} of {service}/{slo} is withdrawn")
         }
     };
-    clean(&format!("{id}: {what}, by {by} ({authenticated}) at {}: {reason}", date(entry.at)))
-}
-
-/// Text from elsewhere without what a terminal would obey.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    output::clean(&format!("{id}: {what}, by {by} ({authenticated}) at {}: {reason}", date(entry.at)))
 }

@@ -72,7 +72,7 @@ enum Output {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     if arguments.source.schema {
-        return written(&model::schema(), Exit::Success);
+        return output::json(&model::schema(), Exit::Success);
     }
     let answer = prometheus::runtime()
         .map_err(|error| Failure::refused(&error))
@@ -80,19 +80,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match answer {
         Ok(answer) => match arguments.output {
             Output::Human => output::results(&sentences(&answer, &io::stdout()), exit(&answer)),
-            Output::Json => written(&answer, exit(&answer)),
+            Output::Json => output::json(&answer, exit(&answer)),
         },
         Err(failure) => failure.say(),
-    }
-}
-
-fn written(document: &impl serde::Serialize, exit: Exit) -> Exit {
-    match serde_json::to_string_pretty(document) {
-        Ok(text) => output::results(&(text + "\n"), exit),
-        Err(error) => {
-            output::messages(&format!("burndown: the answer cannot be written: {error}\n"));
-            Exit::Usage
-        }
     }
 }
 
@@ -156,16 +146,12 @@ pub(super) fn sentences(answer: &Answer, stream: &impl io::IsTerminal) -> String
         GateAnswer::Unknown if colours => format!("\u{1b}[33m{text}\u{1b}[0m"),
         _ => text,
     };
-    let mut lines = vec![paint(answer.decision, format!("{}: {}", word(answer.decision), clean(&answer.message)))];
+    let mut lines =
+        vec![paint(answer.decision, format!("{}: {}", word(answer.decision), output::clean(&answer.message)))];
     for slo in &answer.slos {
         let waived = if slo.reason == Reason::DryRun { " (dry run)" } else { "" };
         let text = format!("  {:7}  {}{waived}: {}", word(slo.decision), crate::gate::name(slo), slo.message);
-        lines.push(paint(slo.decision, clean(&text)));
+        lines.push(paint(slo.decision, output::clean(&text)));
     }
     lines.join("\n") + "\n"
-}
-
-/// Text from elsewhere without what a terminal would obey.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

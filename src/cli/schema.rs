@@ -10,7 +10,5 @@ pub(super) struct Arguments {}
 
 /// Runs the command.
 pub(super) fn run(_: &Arguments) -> Exit {
-    // Serialising strings and numbers to memory cannot fail.
-    let text = serde_json::to_string_pretty(&schema::schema()).unwrap_or_default();
-    output::results(&format!("{text}\n"), Exit::Success)
+    output::json(&schema::schema(), Exit::Success)
 }

@@ -84,11 +84,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         output::messages(&format!("burndown: there is {}\n", missing(arguments, &all)));
         return Exit::Usage;
     }
-    let text = match arguments.output {
-        Output::Human => table::of(&slos, output::may_colour(&io::stdout())),
-        Output::Json => serde_json::to_string_pretty(&slos).map_or_else(|_| String::new(), |text| text + "\n"),
-    };
-    output::results(&text, exit(&slos.slos))
+    match arguments.output {
+        Output::Human => output::results(&table::of(&slos, output::may_colour(&io::stdout())), exit(&slos.slos)),
+        Output::Json => output::json(&slos, exit(&slos.slos)),
+    }
 }
 
 /// What there is none of, and what may have been meant.

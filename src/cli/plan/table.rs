@@ -1,5 +1,6 @@
 //! What is proposed for the coming days as tables for a terminal, one for each service.
 
+use crate::cli::output;
 use crate::gate::week::model::{ChangePlan, PlanDay, PlannedChange, ServicePlan, Verdict, WaitReason, Waiting};
 use crate::gate::week::until;
 use crate::standing::Local;
@@ -19,7 +20,7 @@ pub(super) fn of(plan: &ChangePlan, colours: bool) -> String {
 
 fn table(plan: &ChangePlan, service: &ServicePlan, colours: bool) -> String {
     let local = Local::named(&service.timezone);
-    let head = clean(&format!("{}: {}", service.service, service.message));
+    let head = output::clean(&format!("{}: {}", service.service, service.message));
     let paint =
         |code: &str, text: &str| if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut lines = vec![match service.verdict {
@@ -28,7 +29,7 @@ fn table(plan: &ChangePlan, service: &ServicePlan, colours: bool) -> String {
         Verdict::Unknown => paint("33", &head),
     }];
     if !service.days.is_empty() {
-        let cells = |day| row(day, &local, plan.at).map(|cell| clean(&cell));
+        let cells = |day| row(day, &local, plan.at).map(|cell| output::clean(&cell));
         let rows: Vec<[String; 4]> = service.days.iter().map(cells).collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
@@ -47,7 +48,7 @@ fn table(plan: &ChangePlan, service: &ServicePlan, colours: bool) -> String {
     for waiting in service.waits.iter().filter(is_told) {
         let change =
             format!("{GAP}waits: {} ({} min): {}", waiting.change, amount(waiting.downtime_seconds), waiting.message);
-        lines.push(paint("31", &clean(&change)));
+        lines.push(paint("31", &output::clean(&change)));
     }
     if !service.has_working_hours {
         lines.push(paint("2", &format!("{GAP}the file says no working hours: any time of any day of UTC is one")));
@@ -78,9 +79,4 @@ fn row(day: &PlanDay, local: &Local, now: i64) -> [String; 4] {
         join(day.proposed.iter().map(range).collect()),
         join(day.fits.iter().map(alone).collect()),
     ]
-}
-
-/// Text from elsewhere without what a terminal would obey.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -1,5 +1,6 @@
 //! How SLOs stand as a table for a terminal.
 
+use crate::cli::output;
 use crate::gate::overrides;
 use crate::standing::model::{Data, GateAnswer, SloState, Slos};
 use crate::standing::words;
@@ -82,13 +83,13 @@ fn row(state: &SloState, now: i64) -> Row {
     });
     Row {
         cells: [
-            clean(&name),
+            output::clean(&name),
             left,
             format!("{} %", words::percent(budget.remaining_percent, 0)),
             state.sli.map_or_else(nothing, |sli| format!("{} %", words::percent(sli, 3))),
             state.burn_rate.map_or_else(nothing, |rate| format!("{} \u{d7}", words::rate(rate))),
             gate(state),
-            clean(&failure),
+            output::clean(&failure),
         ],
         colour: colour(state),
         note: note(state),
@@ -104,7 +105,7 @@ fn note(state: &SloState) -> Option<String> {
     });
     let overridden = state.overridden.as_ref().map(overrides);
     let notes: Vec<String> = overridden.into_iter().chain(corrected).chain(unknown).collect();
-    (!notes.is_empty()).then(|| clean(&notes.join("; ")))
+    (!notes.is_empty()).then(|| output::clean(&notes.join("; ")))
 }
 
 /// The labels of the group that decides.
@@ -119,8 +120,11 @@ fn gate(state: &SloState) -> String {
         GateAnswer::Unknown => "unknown",
         GateAnswer::Open => "open",
     };
-    let firing =
-        state.alerts.iter().find(|alert| alert.firing).map(|alert| format!(", {} fires", clean(&alert.severity)));
+    let firing = state
+        .alerts
+        .iter()
+        .find(|alert| alert.firing)
+        .map(|alert| format!(", {} fires", output::clean(&alert.severity)));
     let dry_run = match &state.overridden {
         Some(_) => " (override)",
         None if state.gate.dry_run => " (dry run)",
@@ -138,9 +142,4 @@ fn colour(state: &SloState) -> Colour {
         GateAnswer::Open if state.budget.net_remaining_seconds <= state.gate.resume_at_seconds => Colour::Yellow,
         GateAnswer::Open => Colour::Plain,
     }
-}
-
-/// Text from elsewhere without what a terminal would obey.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
