@@ -317,8 +317,12 @@ impl Client {
             if is_json { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
         })?;
         match envelope.data {
-            Some(data) if envelope.status == "success" => Ok((data, envelope.warnings)),
-            _ if envelope.status == "error" => Err(Error::Refused { kind: envelope.kind, message: envelope.error }),
+            Some(data) if envelope.status == "success" => {
+                Ok((data, envelope.warnings.iter().map(|text| plain(text)).collect()))
+            }
+            _ if envelope.status == "error" => {
+                Err(Error::Refused { kind: plain(&envelope.kind), message: plain(&envelope.error) })
+            }
             _ => Err(self.not_prometheus(path, status, &body)),
         }
     }
@@ -384,6 +388,11 @@ fn shown(body: &[u8]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What a server says, without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 fn encoded(form: &[(&str, String)]) -> String {
     Serializer::new(String::new()).extend_pairs(form).finish()
 }
@@ -425,6 +434,12 @@ mod tests {
         let error = client("http://me:hunter2@h/").expect_err("a password").to_string();
         assert!(error.contains("options of their own") && !error.contains("hunter2"), "{error}");
         assert!(client("ftp://h/").is_err() && client("http://h/?a=b").is_err());
+    }
+
+    #[test]
+    fn what_a_server_says_is_text_and_no_command_to_a_terminal() {
+        assert_eq!(plain("\u{1b}[31mred\r\n\u{9b}31m"), " [31mred   31m");
+        assert_eq!(plain("1:3: parse error: “ä”"), "1:3: parse error: “ä”");
     }
 
     #[test]
