@@ -261,7 +261,18 @@ impl Client {
     /// # Errors
     /// [`Error`], but none for a status: what it means is the caller's to say.
     pub async fn submit(&self, path: &str, document: &impl Serialize) -> Result<(u16, Vec<u8>), Error> {
-        let request = self.http.post(self.url(path)).json(document);
+        self.told(path, self.http.post(self.url(path)).json(document)).await
+    }
+
+    /// Has a server that is reached in the same way remove what is at a path; gives back the status and what it answers.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    pub async fn delete(&self, path: &str) -> Result<(u16, Vec<u8>), Error> {
+        self.told(path, self.http.delete(self.url(path))).await
+    }
+
+    async fn told(&self, path: &str, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), Error> {
         let response = request.send().await.map_err(|error| self.failed(path, error))?;
         let status = response.status().as_u16();
         Ok((status, self.read(path, response).await?))
