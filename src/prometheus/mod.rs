@@ -227,10 +227,19 @@ impl Client {
     /// A JSON document without the envelope of Prometheus, from a server that is reached in the same way.
     ///
     /// # Errors
-    /// [`Error`], [`Error::Status`] among them for every status but 200.
+    /// [`Error`], [`Error::Status`] among them for every status but 200, and [`Error::OtherForm`] if it is none of `T`.
     pub async fn document<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
         let body = self.page(path, query).await?;
-        serde_json::from_slice(&body).map_err(|error| self.odd(path, &error))
+        self.parsed(path, &body)
+    }
+
+    /// A JSON document that came from this server.
+    ///
+    /// # Errors
+    /// [`Error::OtherForm`].
+    pub fn parsed<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(body)
+            .map_err(|error| Error::OtherForm { url: self.url(path).into(), why: error.to_string() })
     }
 
     /// A text, from a server that is reached in the same way.
