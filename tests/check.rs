@@ -809,6 +809,12 @@ fn what_the_plan_shows() {
     ] {
         pin_usable(name, &damaged(GOOD, from, to));
     }
+    for (name, from, to) in [
+        ("never-unknown", "'sum(rate(x_total[$window]))'", "'sum(rate(x_total[$window])) or vector(1)'"),
+        ("not-proved", "'sum(rate(x_errors[$window]))'", "'sum_over_time(absent(x)[$window:1m])'"),
+    ] {
+        pin_usable(name, &damaged(COUNTED, from, to));
+    }
 }
 
 #[test]

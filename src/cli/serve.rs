@@ -101,13 +101,13 @@ enum ServeError {
     Start(#[from] StartError),
 }
 
-/// Reads a URL of which only the name means something here.
 /// Reads where to listen. Names and a port alone are refused: which interfaces they mean is not to be guessed.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let why = "write an IP address and a port, such as `127.0.0.1:9799`, or `0.0.0.0:9799` for every interface";
     text.parse().map_err(|_| why.to_owned())
 }
 
+/// Reads a URL of which only the name means something here.
 fn external_url(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|error| format!("this is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
