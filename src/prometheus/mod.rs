@@ -368,7 +368,8 @@ impl Client {
     fn failed(&self, path: &str, error: reqwest::Error) -> Error {
         let url = self.url(path).into();
         if error.is_timeout() {
-            return Error::Timeout { url, seconds: self.timeout.as_secs() };
+            let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+            return Error::Timeout { url, millis };
         }
         Error::Unreachable { url, why: without_url(error) }
     }
