@@ -11,9 +11,6 @@ CARGO := </dev/null cargo
 # Says before anything is built that a program is missing, and where it is.
 needs = @command -v $(1) >/dev/null || { echo '$(1) is missing: $(2)' >&2; exit 1; }
 
-# The same source gives the same package and the same list: the time in them is that of the last commit.
-deb sbom: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
-
 .PHONY: help
 help: ## Says what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -69,7 +66,7 @@ deb: ## Builds the Debian package, has lintian read it, and installs it in a dir
 	$(CARGO) build --release --locked
 	scripts/package-files target/release/burndown target/package
 	rm -f target/debian/*.deb
-	$(CARGO) deb --no-build --locked
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(CARGO) deb --no-build --locked
 	scripts/check-deb target/debian/*.deb
 
 .PHONY: unit
