@@ -809,6 +809,12 @@ fn what_the_plan_shows() {
     ] {
         pin_usable(name, &damaged(GOOD, from, to));
     }
+    for (name, from, to) in [
+        ("never-unknown", "'sum(rate(x_total[$window]))'", "'sum(rate(x_total[$window])) or vector(1)'"),
+        ("not-proved", "'sum(rate(x_errors[$window]))'", "'sum_over_time(absent(x)[$window:1m])'"),
+    ] {
+        pin_usable(name, &damaged(COUNTED, from, to));
+    }
 }
 
 #[test]
@@ -876,6 +882,18 @@ fn what_budgets_mean() {
     pin("meaning-json", &shown(&output));
     let bad = burndown(&[("slo.yaml", damaged(GOOD, "99.9", "100").as_bytes())], &["check", "slo.yaml"]);
     assert!(!shown(&bad).contains("allows"), "nothing is said of files with errors");
+}
+
+#[test]
+fn long_names_of_windows_do_not_move_a_column() {
+    let text = damaged(GOOD, "service: shop", "service: shop\nwindow: 25h");
+    let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
+    let said = shown(&output);
+    let blocks = said.split("\nshop/").skip(1);
+    let columns = blocks.map(|block| block.lines().filter_map(|line| line.find('×')).collect::<Vec<_>>());
+    for columns in columns {
+        assert!(columns.len() > 1 && columns.iter().all(|column| *column == columns[0]), "{said}");
+    }
 }
 
 #[test]

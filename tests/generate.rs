@@ -1,6 +1,7 @@
 //! Generated rules and proofs against promtool.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -123,6 +124,47 @@ fn a_probe_proves_itself_for_shrunken_pairs_and_a_lenient_objective() {
         let (finished, output) = generate(directory.path(), &first_slo(&every_kind(window, objective, "")));
         assert_eq!(finished.code, Some(0), "{window} {objective}: {}", finished.stderr);
         assert_proved(&output);
+    }
+}
+
+/// A query that is 0 where a series is missing: its rules count it while any of its series is there, so that its proofs,
+/// of which one takes all series away, hold. Of a query that says more than 0 without data, nothing can be proved.
+#[test]
+fn a_query_that_falls_back_to_zero_proves_itself() {
+    let queries = [
+        ("both", "sum(rate(x_errors[$window])) or vector(0)", "sum(rate(x_total[$window])) or vector(0)", ""),
+        (
+            "added",
+            "(sum(rate(x_errors[$window])) or vector(0)) + (sum(rate(y_errors[$window])) or vector(0))",
+            "(sum(rate(x_total[$window])) or vector(0)) + (sum(rate(y_total[$window])) or vector(0))",
+            "",
+        ),
+        (
+            "grouped",
+            "sum by (route) (rate(x_errors[$window])) or vector(0)",
+            "sum by (route) (rate(x_total[$window])) or vector(0)",
+            ", by: [route]",
+        ),
+        ("constant", "sum_over_time(absent(x_total)[$window:1m])", "sum(rate(x_total[$window]))", ""),
+    ];
+    let quick = "rules: {interval: 5s, delay: 5s, lookback: 20s}\nalerting: {windows: [{severity: page, long: 10m, short: 2m, factor: 4}]}\n";
+    for (window, extra) in [("1h", quick), ("36h", "")] {
+        let mut text = format!("version: burndown/v1\nservice: shop\nwindow: {window}\n{extra}slos:\n");
+        for (name, bad, total, by) in queries {
+            let sli = format!("{{query: {{bad: '{bad}', total: '{total}'{by}}}}}");
+            writeln!(text, "  - {{name: {name}, objective: 95, sli: {sli}}}").unwrap();
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let (finished, output) = generate(directory.path(), &text);
+        assert_eq!(finished.code, Some(0), "{window}: {}", finished.stderr);
+        assert_proved(&output);
+        let proofs: String =
+            files(&output.join("tests")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        for (name, ..) in queries {
+            let is_proved = proofs.contains(&format!("shop/{name}: an outage"));
+            assert_eq!(is_proved, name != "constant", "{window}: {name}");
+        }
+        assert_eq!(proofs.matches("missing data is neither good nor bad").count(), if window == "1h" { 0 } else { 3 });
     }
 }
 

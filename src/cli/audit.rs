@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::server::ServerArguments;
+use super::server::{self, ServerArguments};
 use super::{Exit, output, prometheus};
 use crate::history::audit::{Entry, EntryKind};
 use crate::prometheus::{Client, Error};
@@ -82,7 +81,7 @@ fn usage(error: impl std::fmt::Display) -> Failure {
 pub(super) async fn submit(client: &Client, path: &str, entry: &Value) -> Result<Entry, Failure> {
     let (status, body) = client.submit(path, entry).await.map_err(unanswered)?;
     if status == 201 {
-        return read(&body);
+        return client.parsed(path, &body).map_err(unanswered);
     }
     let said = serde_json::from_slice(&body).map(|problem: Problem| problem.message);
     let said = said.unwrap_or_else(|_| String::from_utf8_lossy(&body).trim().chars().take(500).collect());
@@ -90,12 +89,8 @@ pub(super) async fn submit(client: &Client, path: &str, entry: &Value) -> Result
     Err((format!("{}: status {status}: {said}", client.base()), exit))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| (format!("the answer cannot be read: {error}"), Exit::Unknown))
-}
-
 fn unanswered(error: Error) -> Failure {
-    (error.to_string(), Exit::Unknown)
+    (server::unanswered(&error), Exit::Unknown)
 }
 
 /// Entries under a path, of some SLOs.

@@ -1,7 +1,7 @@
 //! `burndown concourse`: the gate as a Concourse resource type, without a shell.
 //!
-//! A version is an opening of the gate, so that `trigger: true` starts a job when the gate opens and never when it
-//! closes. Requests come on standard input and may hold credentials, which no message repeats.
+//! A version is an opening of the gate, by its budget or by an override, so that `trigger: true` starts a job when the gate
+//! opens and never when it closes. Requests come on standard input and may hold credentials, which no message repeats.
 
 mod read;
 mod request;
@@ -32,7 +32,7 @@ const CALLED: [&str; 3] = ["check", "in", "out"];
 /// Speaks the protocol of a Concourse resource type: a request on standard input, an answer on standard output.
 ///
 /// Called as /opt/resource/check, in or out, the program does the same. A `check` gives a version for every opening of the
-/// gate; `in` asks it, writes the answer to the directory and fails unless it is open; `out` asks whether a change fits and
+/// gate, by its budget or by an override; `in` asks it, writes the answer to the directory and fails unless it is open; `out` asks whether a change fits and
 /// fails unless it does.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -4,19 +4,16 @@ use jiff::Timestamp;
 use serde_json::json;
 use url::Url;
 
-use super::Exit;
 use super::audit::{self, Failure, Output, Target, WITHDRAWALS};
 use super::moment::Moment;
 use super::server::ServerArguments;
+use super::silence::Alertmanager;
+use super::{Exit, output};
 use crate::history::audit::Entry;
-use crate::names::label;
 use crate::units::Name;
 
 /// Where corrections are made and listed.
 const CORRECTIONS: &str = "api/v1/corrections";
-
-/// Where an Alertmanager takes silences.
-const SILENCES: &str = "api/v2/silences";
 
 /// Takes what an SLO spent in a time out of its net budget, by which the gate decides; the gross stays visible.
 ///
@@ -37,14 +34,14 @@ pub(super) struct Arguments {
     /// Until when; without it, until now.
     #[arg(long, value_name = "DURATION|TIME", requires = "from")]
     to: Option<Moment>,
-    /// Have this Alertmanager silence the pages of planned maintenance while it lasts.
-    #[arg(long, value_name = "URL", requires = "from")]
+    /// Have this Alertmanager silence the pages of planned maintenance while it lasts; with `--withdraw`, end that silence.
+    #[arg(long, value_name = "URL", conflicts_with = "list")]
     alertmanager: Option<Url>,
     /// What pages have as `severity`, where the file renames it.
     #[arg(long = "alertmanager.severity", value_name = "WORD", default_value = "page")]
     severity: String,
-    /// Have the entry of this number no longer count. Ends no silence: one that was made for it is to be ended
-    /// in Alertmanager.
+    /// Have the entry of this number no longer count. A silence that was made for it ends only where `--alertmanager` says
+    /// who has it.
     #[arg(long, value_name = "NUMBER", requires = "reason", requires = "by")]
     withdraw: Option<i64>,
     /// List corrections and planned maintenance, the newest first.
@@ -75,7 +72,14 @@ async fn done(arguments: &Arguments) -> Result<String, Failure> {
     let (service, slo) = (arguments.service.as_ref().map(Name::as_str), arguments.slo.as_ref().map(Name::as_str));
     let (reason, by) = (&arguments.reason, &arguments.by);
     let entry = match (arguments.withdraw, arguments.from) {
-        (Some(id), _) => audit::submit(&client, WITHDRAWALS, &json!({"id": id, "reason": reason, "by": by})).await?,
+        (Some(id), _) => {
+            let entry = json!({"id": id, "reason": reason, "by": by});
+            let entry = audit::submit(&client, WITHDRAWALS, &entry).await?;
+            if let Some(url) = &arguments.alertmanager {
+                end_silence(arguments, url, id, &entry).await?;
+            }
+            entry
+        }
         (None, Some(from)) => {
             let now = Timestamp::now();
             if arguments.alertmanager.is_some() && from.before(now) <= now.as_millisecond() {
@@ -97,34 +101,28 @@ async fn done(arguments: &Arguments) -> Result<String, Failure> {
     Ok(audit::shown(&entry, arguments.output, |entry| audit::sentence(entry) + "\n"))
 }
 
-/// Has an Alertmanager tell nobody of the pages of planned maintenance. A silence needs no other configuration, is seen
-/// by everybody who looks there, and ends by itself.
+/// Has an Alertmanager silence the pages of planned maintenance.
 async fn silence(arguments: &Arguments, url: &Url, entry: &Entry) -> Result<(), Failure> {
     let failed = |why: String| {
         let message = format!("entry {} was made, but its pages are not silenced: {why}", entry.id);
         (message, Exit::Unknown)
     };
-    let time =
-        |second| Timestamp::from_second(second).map(|time| time.to_string()).map_err(|error| failed(error.to_string()));
-    let is = |name: &str, value: &str| json!({"name": name, "value": value, "isRegex": false, "isEqual": true});
-    let matchers =
-        [is(label::SERVICE, &entry.service), is(label::SLO, &entry.slo), is(label::SEVERITY, &arguments.severity)];
-    let document = json!({
-        "matchers": matchers,
-        "startsAt": time(entry.from)?,
-        "endsAt": time(entry.until)?,
-        "createdBy": entry.by,
-        "comment": format!("entry {} of the audit: {}", entry.id, entry.reason),
-    });
-    let client = arguments.to_server.open(url).map_err(|error| failed(error.to_string()))?;
-    match client.submit(SILENCES, &document).await {
-        Ok((200, _)) => Ok(()),
-        Ok((status, said)) => {
-            let said: String = String::from_utf8_lossy(&said).chars().filter(|c| !c.is_control()).take(200).collect();
-            Err(failed(format!("{url} answers with status {status}: {said}")))
-        }
-        Err(error) => Err(failed(error.to_string())),
+    let alertmanager = Alertmanager::open(url, &arguments.to_server).map_err(failed)?;
+    alertmanager.silence(entry, &arguments.severity).await.map_err(failed)
+}
+
+/// Has an Alertmanager end the silence of maintenance that is withdrawn.
+async fn end_silence(arguments: &Arguments, url: &Url, withdrawn: i64, withdrawal: &Entry) -> Result<(), Failure> {
+    let failed = |why: String| {
+        let message =
+            format!("entry {withdrawn} is withdrawn, but its silence does not end: {why}: end it in Alertmanager");
+        (message, Exit::Unknown)
+    };
+    let alertmanager = Alertmanager::open(url, &arguments.to_server).map_err(failed)?;
+    if alertmanager.end(withdrawal).await.map_err(failed)? == 0 {
+        output::messages(&format!("burndown: {url} has no silence of entry {withdrawn} that could end\n"));
     }
+    Ok(())
 }
 
 /// A moment as the API takes it.

@@ -26,6 +26,7 @@ mod schema;
 mod serve;
 mod server;
 mod signals;
+mod silence;
 mod source;
 mod status;
 mod storage;

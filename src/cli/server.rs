@@ -74,3 +74,24 @@ impl ServerArguments {
         Client::local(socket, self.timeout.to_std())
     }
 }
+
+/// Why a running service gave no answer, and what to do where it is none of this version.
+pub(super) fn unanswered(error: &Error) -> String {
+    match error {
+        Error::OtherForm { url, why } => not_ours(url, why),
+        error => error.to_string(),
+    }
+}
+
+/// That somebody refuses in other words than a service of this version does.
+pub(super) fn foreign(url: &str, status: u16, said: &str) -> String {
+    not_ours(url, &format!("status {status}, `{said}`"))
+}
+
+fn not_ours(url: &str, why: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "{url} does not answer as burndown {version} does: {why}; name a running `burndown serve`, and upgrade it or this \
+         command, whichever is older"
+    )
+}

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::prometheus::AccessArguments;
-use super::server::ServerArguments;
+use super::server::{ServerArguments, foreign, unanswered};
 use super::{Exit, load, output, storage};
 use crate::history::{History, Kept, Prometheus};
 use crate::prometheus::{Client, Error};
@@ -114,10 +114,10 @@ pub(super) async fn asked<T: DeserializeOwned>(
 ) -> Result<T, Failure> {
     client.document(path, query).await.map_err(|error| match error {
         // What is quoted for people is cut short, so that the whole of it is read.
-        Error::Status { status, said, body, .. } if REFUSALS.contains(&status) => {
+        Error::Status { url, status, said, body } if REFUSALS.contains(&status) => {
             let problem = serde_json::from_str(&body).map(|problem: Problem| problem.message);
-            Failure::Refused(problem.unwrap_or(said))
+            Failure::Refused(problem.unwrap_or_else(|_| foreign(&url, status, &said)))
         }
-        error => Failure::Unavailable(error.to_string()),
+        error => Failure::Unavailable(unanswered(&error)),
     })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::prometheus::{self, AccessArguments};
-use super::server::ServerArguments;
+use super::server::{ServerArguments, unanswered};
 use super::{Exit, load, output};
 use crate::diag;
 use crate::history::Prometheus;
@@ -113,7 +113,7 @@ fn ask(arguments: &Arguments, plan: Option<&Plan>) -> Result<Slos, (String, Exit
     match (&arguments.server, &arguments.prometheus, plan) {
         (Some(url), _, _) => {
             let client = arguments.to_server.client(url).map_err(|error| usage(&error))?;
-            runtime.block_on(client.document(PATH, &[])).map_err(|error| (error.to_string(), Exit::Unknown))
+            runtime.block_on(client.document(PATH, &[])).map_err(|error| (unanswered(&error), Exit::Unknown))
         }
         (None, Some(url), Some(plan)) => {
             let client = arguments.access.client(url).map_err(|error| usage(&error))?;

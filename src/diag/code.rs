@@ -166,6 +166,10 @@ codes! {
     FactorLowered = "factor-lowered", Note;
     /// A single failed run would raise an alert.
     SingleFailureAlerts = "single-failure-alerts", Warning;
+    /// The total of a query has a value without any data, so that its SLO is never unknown.
+    NeverUnknown = "never-unknown", Warning;
+    /// The bad events of a query have a value without any data, so that no proof of its SLO can be generated.
+    NotProved = "not-proved", Note;
     /// A selector of the file selects nothing on the live Prometheus, usually a typing error.
     SelectorMatchesNothing = "selector-matches-nothing", Warning;
     /// The series of the failures do not exist on the live Prometheus: usual while nothing has failed yet.

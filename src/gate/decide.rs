@@ -143,10 +143,21 @@ fn other(group: &GroupOutlook) -> GroupAnswer {
     }
 }
 
-/// Since when all groups let through, unless it is for another reason than their budget.
+/// Since when all groups let through by their budget, or by the override that opens them; none for any other reason.
 fn open_since(outlook: &Outlook, reason: Reason) -> Option<i64> {
-    let is_plain = reason == Reason::Open && !outlook.worst.gate.dry_run;
-    outlook.groups().filter_map(|group| group.gate.open_since).max().filter(|_| is_plain)
+    let since = match (reason, &outlook.overridden) {
+        (Reason::Override, Some(overridden)) => {
+            // What was overridden before it closed never stopped anything.
+            let stopped = |group: &GroupOutlook| {
+                let closed_since = group.gate.closed_since;
+                group.gate.state != GateAnswer::Open && closed_since.is_none_or(|closed| closed <= overridden.since)
+            };
+            outlook.groups().any(stopped).then_some(overridden.since)
+        }
+        (Reason::Open, _) => outlook.groups().filter_map(|group| group.gate.open_since).max(),
+        _ => None,
+    };
+    since.filter(|_| !outlook.worst.gate.dry_run)
 }
 
 /// Whether a group has less to spend than is needed. Of one that nobody knows, nobody knows that either.

@@ -26,8 +26,8 @@ pub struct Answer {
     pub reason: Reason,
     /// Why, in a sentence for people.
     pub message: String,
-    /// While it is open and no change was asked about: since when; none if it was open for a whole window, or as far
-    /// back as is known.
+    /// While it is open and no change was asked about: since when, by its budget or by an override; none if it was open
+    /// for a whole window, or as far back as is known.
     pub open_since: Option<i64>,
     /// When it opens if nothing more fails; none if it is open, if it never will be, and if nobody knows.
     pub reopens_at: Option<i64>,
@@ -134,7 +134,7 @@ pub struct SloAnswer {
     /// Once closed, it opens again at or above this much.
     pub resume_at_seconds: f64,
     /// While there is budget: since when the gate of every group lets through; none if it did for a whole window, or as
-    /// far back as is known.
+    /// far back as is known. While an override opens what stops: since when that holds.
     pub open_since: Option<i64>,
     /// While the latch is closed: since when.
     pub closed_since: Option<i64>,

@@ -11,6 +11,7 @@ use super::yaml::{Group, Recording, Rule, RuleFile};
 use super::{alerts, events};
 use crate::names::{Alert, Metric, Record, label};
 use crate::promql::build::{Expr, Operator, Series, call, count_over, last_over, max_by, seen_over, sum_by, sum_over};
+use crate::promql::{Query, WithoutData};
 use crate::slo::budget::LEAST_COVERAGE_PERCENT;
 use crate::slo::window::{RETIRED_AFTER, SLICE, Tier};
 use crate::slo::{SloPlan, alerting};
@@ -136,7 +137,7 @@ impl Rules<'_> {
     /// They lag one fast interval, since the fast group may be writing at this very moment.
     fn slices(&self, list: &mut Vec<Recording>) {
         let (total, bad) = match &self.plan.slo.sli {
-            Sli::Query { total, bad, .. } => (self.checked(&total.over(SLICE)), self.checked(&bad.over(SLICE))),
+            Sli::Query { total, bad, .. } => (self.checked(total, SLICE), self.checked(bad, SLICE)),
             _ => (self.slice(Record::TotalIncrease), self.slice(Record::BadIncrease)),
         };
         list.push(self.record(Record::TotalIncrease5m, total));
@@ -157,8 +158,19 @@ impl Rules<'_> {
     }
 
     /// A query of the file, summed by the labels of its groups so that no other label gets in.
-    fn checked(&self, query: &str) -> Expr {
-        sum_by(&by(self.plan), Expr::Checked(query.to_owned()))
+    ///
+    /// What ends in `or vector(0)` says 0 even where its series are missing: it counts while one of them is there, since
+    /// missing data are not the data of an idle service.
+    fn checked(&self, query: &Query, window: Duration) -> Expr {
+        let value = sum_by(&by(self.plan), Expr::Checked(query.over(window)));
+        if query.without_data() != WithoutData::Zero {
+            return value;
+        }
+        let seen = query.selectors().into_iter().map(|series| seen_over(Series::new(series.to_string()), window));
+        match seen.reduce(|one, other| one.join(Operator::Or, other)) {
+            Some(seen) => value.join_on(Operator::And, &[], seen),
+            None => value,
+        }
     }
 
     fn slice(&self, record: Record) -> Expr {
@@ -198,8 +210,8 @@ impl Rules<'_> {
         for window in self.plan.ratio_windows(tier) {
             match &self.plan.slo.sli {
                 Sli::Query { bad, total, .. } if tier == Tier::Fast => {
-                    let total = self.checked(&total.over(window));
-                    let bad = self.filled(self.checked(&bad.over(window)), &total);
+                    let total = self.checked(total, window);
+                    let bad = self.filled(self.checked(bad, window), &total);
                     list.push(self.record(Record::ErrorRatio(window), ratio(bad, total)));
                 }
                 _ => self.summed_ratio(tier, window, list),

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HistoryError, SloKey};
+use crate::units::Duration;
 
 /// At most this many entries are kept: five a day for twenty years.
 pub const MOST_ENTRIES: usize = 36_500;
@@ -21,6 +22,9 @@ pub const MOST_RECENT: usize = 500;
 
 /// See [`MOST_RECENT`]: 30 days.
 pub const RECENT_S: i64 = 30 * 86_400;
+
+/// The longest override and the longest correction: what takes longer than a week is no exception any more.
+pub const LONGEST: Duration = Duration::from_days(7);
 
 /// A text of one line that is not empty and has at most so many characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

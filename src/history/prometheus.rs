@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::audit::{Entries, Entry, EntryKind};
+use super::audit::{Entries, Entry, EntryKind, LONGEST};
 use super::{Causes, Fired, FiredAlerts, Group, Groups, History, HistoryError, OpenGroups, Slice, SloKey, Told};
 use crate::names::{ALERTS, Metric, Record, label};
 use crate::prometheus::{Client, Error, Labels, MAX_POINTS, Range, Retention, Sample, Series};
@@ -172,8 +172,12 @@ impl Prometheus {
         #[allow(clippy::cast_possible_truncation)] // Unix seconds
         let until = found.first().map_or(0, |sample| sample.value as i64);
         // Whoever asks reads a second ahead.
-        let from = at.saturating_sub(1);
-        let entry = || Entry {
+        let latest = at.saturating_sub(1);
+        if until <= latest {
+            return Ok(Vec::new());
+        }
+        let from = self.said_since(key, until, at).await?.unwrap_or(latest).min(latest);
+        let entry = Entry {
             id: 0,
             at: from,
             kind: EntryKind::Override,
@@ -186,7 +190,18 @@ impl Prometheus {
             authenticated: String::new(),
             withdraws: None,
         };
-        Ok((until > from).then(entry).into_iter().collect())
+        Ok(vec![entry])
+    }
+
+    /// Since when the probe service was seen to say that an override holds until then: the first scrape of it.
+    async fn said_since(&self, key: &SloKey, until: i64, at: i64) -> Result<Option<i64>, HistoryError> {
+        let (name, length) = (Metric::GateOverrideUntil.name(), LONGEST.as_millis() / 1_000);
+        let selector = format!("{name}{{{}}}[{length}s]", identity(key));
+        let stored = self.client.stored(&selector, at.saturating_mul(1_000)).await.map_err(unavailable)?;
+        #[allow(clippy::cast_possible_truncation)] // Unix seconds
+        let says_so = |(_, value): &&(i64, f64)| *value as i64 == until;
+        let first = |series: &Series| series.points.iter().find(says_so).map(|(time, _)| time.div_euclid(1_000));
+        Ok(stored.iter().filter_map(first).min())
     }
 
     /// What the server says of itself, now or a moment ago.

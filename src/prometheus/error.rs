@@ -85,6 +85,14 @@ pub enum Error {
         /// What came instead.
         why: String,
     },
+    /// A document of another form than is wanted.
+    #[error("the answer of {url} is of another form: {why}")]
+    OtherForm {
+        /// What was asked.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// More bytes than are read.
     #[error("the answer of {url} has more than {limit} bytes")]
     TooLarge {

@@ -227,10 +227,19 @@ impl Client {
     /// A JSON document without the envelope of Prometheus, from a server that is reached in the same way.
     ///
     /// # Errors
-    /// [`Error`], [`Error::Status`] among them for every status but 200.
+    /// [`Error`], [`Error::Status`] among them for every status but 200, and [`Error::OtherForm`] if it is none of `T`.
     pub async fn document<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
         let body = self.page(path, query).await?;
-        serde_json::from_slice(&body).map_err(|error| self.odd(path, &error))
+        self.parsed(path, &body)
+    }
+
+    /// A JSON document that came from this server.
+    ///
+    /// # Errors
+    /// [`Error::OtherForm`].
+    pub fn parsed<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(body)
+            .map_err(|error| Error::OtherForm { url: self.url(path).into(), why: error.to_string() })
     }
 
     /// A text, from a server that is reached in the same way.
@@ -261,7 +270,18 @@ impl Client {
     /// # Errors
     /// [`Error`], but none for a status: what it means is the caller's to say.
     pub async fn submit(&self, path: &str, document: &impl Serialize) -> Result<(u16, Vec<u8>), Error> {
-        let request = self.http.post(self.url(path)).json(document);
+        self.told(path, self.http.post(self.url(path)).json(document)).await
+    }
+
+    /// Has a server that is reached in the same way remove what is at a path; gives back the status and what it answers.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    pub async fn delete(&self, path: &str) -> Result<(u16, Vec<u8>), Error> {
+        self.told(path, self.http.delete(self.url(path))).await
+    }
+
+    async fn told(&self, path: &str, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), Error> {
         let response = request.send().await.map_err(|error| self.failed(path, error))?;
         let status = response.status().as_u16();
         Ok((status, self.read(path, response).await?))

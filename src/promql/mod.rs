@@ -3,6 +3,7 @@
 //!
 //! What promtool refuses is refused here, so that a generated file always loads.
 
+mod absence;
 pub mod build;
 mod example;
 mod histogram;
@@ -15,6 +16,7 @@ mod shape;
 
 use promql_parser::parser::{self, Expr};
 
+pub use absence::WithoutData;
 pub use example::Labels;
 pub use histogram::Histogram;
 pub use query::Query;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use promql_parser::parser::Expr;
 use promql_parser::parser::value::ValueType;
 
-use super::{PromqlError, Selector, portable};
+use super::{PromqlError, Selector, WithoutData, absence, portable};
 use crate::units::Duration;
 
 /// The variable that stands for the range.
@@ -41,6 +41,17 @@ impl Query {
     #[must_use]
     pub fn over(&self, window: Duration) -> String {
         self.template.replace(WINDOW, &window.to_string())
+    }
+
+    /// What it gives where Prometheus has none of its series.
+    #[must_use]
+    pub fn without_data(&self) -> WithoutData {
+        let Ok(expression) = super::parse(&self.over(Duration::from_mins(5))) else { return WithoutData::Nothing };
+        match absence::without_data(&expression) {
+            // Without series there is nothing that could be missing.
+            WithoutData::Zero if self.selectors().is_empty() => WithoutData::Value,
+            given => given,
+        }
     }
 
     /// The series that it reads, each once, without ranges and offsets.

@@ -186,8 +186,9 @@ fn points_of(slo: &SloReport, until: i64) -> Vec<(u8, Point)> {
     for spike in slo.spikes_of_period().filter(|spike| spike.needs_postmortem).take(MOST_AT_TOP) {
         add(2, Mood::Low, words::postmortem(slo, spike, &local, until));
     }
-    for entry in slo.decisions.iter().filter(|entry| entry.kind == EntryKind::Override).take(MOST_AT_TOP) {
-        add(3, Mood::Low, words::overridden(slo, entry, &local, until));
+    let overrides = slo.decisions.iter().filter(|entry| entry.kind == EntryKind::Override);
+    for held in overrides.filter_map(|entry| words::overridden(slo, entry, &local, until)).take(MOST_AT_TOP) {
+        add(3, Mood::Low, held);
     }
     if slo.data != Data::Known {
         add(4, Mood::Unknown, words::unknown(slo));

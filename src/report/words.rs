@@ -96,10 +96,18 @@ pub(super) fn ongoing(slo: &SloReport, spike: &Spike, local: &Local, until: i64)
     format!("Not over: {name}{group} fails since {}, and has spent {spent} minutes.", local.moment(spike.start, until))
 }
 
-/// That somebody has a gate let through whatever the budget says.
-pub(super) fn overridden(slo: &SloReport, entry: &Entry, local: &Local, until: i64) -> String {
+/// That somebody had a gate let through whatever the budget says, and for how long; nothing of what was withdrawn before it
+/// held.
+pub(super) fn overridden(slo: &SloReport, entry: &Entry, local: &Local, until: i64) -> Option<String> {
+    let withdrawn = entry.withdrawn_at(&slo.decisions).filter(|at| *at < entry.until);
+    let held_until = withdrawn.unwrap_or(entry.until);
+    if held_until <= entry.from {
+        return None;
+    }
     let (name, by, reason) = (name(slo), &entry.by, &entry.reason);
-    format!("Override: {by} had the gate of {name} open, {}: {reason}", local.range(entry.from, entry.until, until))
+    let range = local.range(entry.from, held_until, until);
+    let then = if withdrawn.is_some() { ", when it was withdrawn" } else { "" };
+    Some(format!("Override: {by} had the gate of {name} open, {range}{then}: {reason}"))
 }
 
 /// That nobody knows how an SLO stands.

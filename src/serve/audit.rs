@@ -18,7 +18,7 @@ use url::form_urlencoded;
 use super::board::Board;
 use super::posted;
 use crate::diag;
-use crate::history::audit::{AuditError, Draft, Entry, EntryKind, Who, in_force};
+use crate::history::audit::{AuditError, Draft, Entry, EntryKind, LONGEST, Who, in_force};
 use crate::history::{SloKey, Storage};
 use crate::slo::SloPlan;
 use crate::units::Duration;
@@ -28,9 +28,6 @@ pub(super) const LIST: &str = "/api/v1/audit";
 pub(super) const OVERRIDES: &str = "/api/v1/overrides";
 pub(super) const CORRECTIONS: &str = "/api/v1/corrections";
 pub(super) const WITHDRAWALS: &str = "/api/v1/withdrawals";
-
-/// The longest override and the longest correction: what takes longer than a week is no exception any more.
-const LONGEST: Duration = Duration::from_days(7);
 
 /// How far ahead maintenance may be planned.
 const FARTHEST: Duration = Duration::from_days(366);

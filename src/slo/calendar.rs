@@ -80,21 +80,25 @@ impl Shift {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use jiff::civil::{Time, Weekday};
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
-    fn dublin() -> WorkingHours {
-        let days = vec![Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+    /// From nine to five on every day from Monday to Friday, but for one.
+    pub(in crate::slo) fn nine_to_five(timezone: TimeZone, holiday: Date) -> WorkingHours {
         WorkingHours {
-            days,
+            days: vec![Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday],
             from: Time::constant(9, 0, 0, 0),
             to: Time::constant(17, 0, 0, 0),
-            timezone: TimeZone::get("Europe/Dublin").expect("a zone"),
-            holidays: vec![Date::constant(2026, 3, 17)],
+            timezone,
+            holidays: vec![holiday],
         }
+    }
+
+    fn dublin() -> WorkingHours {
+        nine_to_five(TimeZone::get("Europe/Dublin").expect("a zone"), Date::constant(2026, 3, 17))
     }
 
     fn at(text: &str) -> Timestamp {

@@ -55,20 +55,15 @@ pub fn obstacles(need: Need, available: f64, hours: Option<&WorkingHours>, now: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::civil::{Date, Time, Weekday};
+    use crate::slo::calendar::tests::nine_to_five;
+    use jiff::civil::Date;
     use jiff::tz::TimeZone;
 
     const UPGRADE: Need = Need { downtime: Duration::from_mins(5), duration: Duration::from_hours(4) };
     const NOTHING: Need = Need { downtime: Duration::ZERO, duration: Duration::from_hours(9) };
 
     fn hours() -> WorkingHours {
-        WorkingHours {
-            days: vec![Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday],
-            from: Time::constant(9, 0, 0, 0),
-            to: Time::constant(17, 0, 0, 0),
-            timezone: TimeZone::UTC,
-            holidays: vec![Date::constant(2026, 11, 25)],
-        }
+        nine_to_five(TimeZone::UTC, Date::constant(2026, 11, 25))
     }
 
     fn at(text: &str) -> Timestamp {

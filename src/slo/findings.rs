@@ -7,7 +7,8 @@ use super::meaning::{Alerted, Meaning};
 use super::plan::SloPlan;
 use super::window::{Change, Pair, SLICE, Tier};
 use crate::diag::{Code, Diagnostic, Span};
-use crate::spec::model::{Resume, Severity, Slo};
+use crate::promql::WithoutData;
+use crate::spec::model::{Resume, Severity, Sli, Slo};
 use crate::units::Duration;
 
 /// At most this many evaluations in one window: promtool stops at 10,000 samples a query, and a rule that reads
@@ -57,6 +58,10 @@ pub enum Finding {
         /// The first pair that it trips.
         pair: Pair,
     },
+    /// The total of a query has a value without any data, so that the SLO is never unknown.
+    NeverUnknown,
+    /// The bad events of a query have a value without any data, so that no proof can feed them.
+    NotProved,
     /// A window holds too many evaluations.
     TooManyEvaluations {
         /// The window.
@@ -74,6 +79,7 @@ pub fn of(plan: &SloPlan) -> Vec<Finding> {
     gate(plan, &mut findings);
     pairs(plan, &mut findings);
     single_failure(plan, &mut findings);
+    without_data(plan, &mut findings);
     // Pairs that a short window shrinks onto each other are dropped as one.
     findings.dedup();
     findings
@@ -120,6 +126,14 @@ fn single_failure(plan: &SloPlan, findings: &mut Vec<Finding>) {
     }
 }
 
+fn without_data(plan: &SloPlan, findings: &mut Vec<Finding>) {
+    match &plan.slo.sli {
+        Sli::Query { total, .. } if total.without_data() == WithoutData::Value => findings.push(Finding::NeverUnknown),
+        _ if !plan.is_provable() => findings.push(Finding::NotProved),
+        _ => {}
+    }
+}
+
 impl Finding {
     /// The finding as a diagnostic of the file that holds `slo`.
     #[must_use]
@@ -151,6 +165,19 @@ impl Finding {
                 Diagnostic::new(Code::SingleFailureAlerts, message)
                     .at(slo.alerting_span.unwrap_or(slo.span), format!("trips the {} / {} pair", pair.long, pair.short))
                     .help("set `alerting.min_failures` to 2 or more, or run the probe more often")
+            }
+            Self::NeverUnknown => {
+                let message = format!("SLO `{name}` is never unknown: its `total` has a value even without any data");
+                Diagnostic::new(Code::NeverUnknown, message)
+                    .at(slo.span, "missing data count as what the query says, and no proof is generated")
+                    .help("let `total` give nothing where its series are missing; `or vector(0)` may stand where some of them are")
+            }
+            Self::NotProved => {
+                let message =
+                    format!("no proof of SLO `{name}` is generated: its `bad` has a value even without any data");
+                Diagnostic::new(Code::NotProved, message)
+                    .at(slo.span, "what a proof feeds would meet what the query says")
+                    .help("where nothing is bad, `bad` may give nothing or 0, as with `or vector(0)`")
             }
             Self::TooManyEvaluations { window, interval } => {
                 let message =

@@ -10,6 +10,7 @@ use super::window::{self, Dropped, Pair, Tier};
 use super::{alerting, budget};
 use crate::diag::Diagnostic;
 use crate::names::Alert;
+use crate::promql::WithoutData;
 use crate::spec::model::{BudgetAmount, Budgeting, Change, Fleet, Service, Severity, Sli, Slo, WorkingHours};
 use crate::units::{Duration, Name};
 
@@ -169,6 +170,18 @@ impl SloPlan {
                 matches!(self.slo.budgeting, Budgeting::Timeslices { .. })
             }
             Sli::Query { .. } => false,
+        }
+    }
+
+    /// Whether a proof can feed the SLO: none of its queries gives a value other than 0 where its series are missing,
+    /// which nobody could tell from data.
+    #[must_use]
+    pub fn is_provable(&self) -> bool {
+        match &self.slo.sli {
+            Sli::Query { bad, total, .. } => {
+                [bad, total].iter().all(|query| query.without_data() != WithoutData::Value)
+            }
+            _ => true,
         }
     }
 

@@ -313,7 +313,7 @@ pub fn ends(start: Timestamp, duration: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::civil::{Time, Weekday};
+    use crate::slo::calendar::tests::nine_to_five;
     use proptest::prelude::*;
 
     const UPGRADE: Need = Need { downtime: Duration::from_mins(5), duration: Duration::from_hours(4) };
@@ -322,13 +322,7 @@ mod tests {
     const DAY: i64 = 86_400;
 
     fn hours() -> WorkingHours {
-        WorkingHours {
-            days: vec![Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday],
-            from: Time::constant(9, 0, 0, 0),
-            to: Time::constant(17, 0, 0, 0),
-            timezone: TimeZone::UTC,
-            holidays: vec![Date::constant(2026, 11, 25)],
-        }
+        nine_to_five(TimeZone::UTC, Date::constant(2026, 11, 25))
     }
 
     fn at(text: &str) -> Timestamp {

@@ -90,6 +90,13 @@ fn rule_and_api_and_command_follow_people_and_agree() {
     assert_eq!(decision(&api()), (json!("open"), json!("override")), "at once");
     rule(1.0);
     let answer = agreed(("open", "override"));
+    // It began when it was made, or when that was scraped, and does not begin anew with every look.
+    let since = api()["open_since"].as_i64().unwrap();
+    let seen = answer["open_since"].as_i64().unwrap();
+    assert!((since..since + 60).contains(&seen), "{since} {seen}");
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(from_prometheus()["open_since"], seen);
+    assert_eq!(api()["open_since"], since);
     assert_eq!((&answer["slos"][0]["would"], &answer["slos"][0]["override"]["by"]), (&json!("closed"), &json!("")));
     asked("override", &["--withdraw"]);
     rule(0.0);

@@ -164,4 +164,28 @@ fn maintenance_that_is_planned_once_is_silenced_for_as_long() {
     let found =
         wait::until("the silence", SOON, || Some(muted()).filter(|muted| !muted.is_empty()), || alertmanager.tail());
     assert_eq!(found, [(json!("front"), json!("page"))]);
+
+    // Withdrawn, the pages are heard again, and what somebody silenced by hand is not.
+    let is = |name: &str, value: &str| json!({"name": name, "value": value, "isRegex": false});
+    let by_hand = json!({
+        "matchers": [is("slo_service", "shop"), is("slo", "front"), is("severity", "ticket")],
+        "startsAt": moment(now), "endsAt": to, "createdBy": "Ben", "comment": "entry 2 of the audit: by hand",
+    });
+    let json = [("Content-Type", "application/json")];
+    let made = http::post(alertmanager.address(), "/api/v2/silences", &json, &by_hand.to_string()).unwrap();
+    assert_eq!(made.status, 200, "{}", made.body);
+    let withdraw = |entry: &str, url: &str| plan(&["--withdraw", entry, "--alertmanager", url]);
+    let none = withdraw("1", &url);
+    assert_eq!(none.code, Some(0), "{none:?}");
+    assert_eq!(none.stderr, format!("burndown: {url} has no silence of entry 1 that could end\n"));
+    let withdrawn = withdraw("2", &url);
+    assert_eq!((withdrawn.code, withdrawn.stderr.as_str()), (Some(0), ""), "{withdrawn:?}");
+    let is_heard = || Some(muted()).filter(|muted| *muted == [(json!("front"), json!("ticket"))]);
+    wait::until("the page", SOON, is_heard, || format!("{:?} {}", muted(), alertmanager.tail()));
+    let third = plan(&["--from", &to, "--to", &moment(now + 7_200)]);
+    assert!(third.code == Some(0) && third.stdout.contains(": maintenance of shop/front"), "{third:?}");
+    let number = third.stdout.split(':').next().unwrap().to_owned();
+    let nobody = withdraw(&number, "http://127.0.0.1:1/");
+    let said = format!("entry {number} is withdrawn, but its silence does not end: ");
+    assert!(nobody.code == Some(3) && nobody.stderr.contains(&said), "{nobody:?}");
 }

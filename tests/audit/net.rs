@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use burndown::gate::{Answer, Gates, Question};
+use burndown::gate::{self, Answer, Gates, Question};
 use burndown::history::audit::{Draft, EntryKind};
 use burndown::history::{SloKey, Storage};
 use burndown::probe::outcome::{Outcome, Reason, Verdict};
@@ -109,6 +109,33 @@ impl World {
 pub(super) fn numbers(state: &SloState) -> [f64; 4] {
     let budget = &state.budget;
     [budget.total_seconds, budget.remaining_seconds, budget.corrected_seconds, budget.net_remaining_seconds]
+}
+
+#[tokio::test]
+async fn an_override_opens_from_then_on_what_was_closed() {
+    let world_of = |bad_before: i64| {
+        let mut world = World::new();
+        world.run(60, false);
+        world.run(bad_before, true);
+        let made = world.now;
+        world.enter(EntryKind::Override, (made, made + 120 * MINUTE), None);
+        world.run(40 - bad_before + 5, true);
+        (world, made)
+    };
+    let (world, made) = world_of(40);
+    assert_eq!(world.gate(made - 30).await.decision, GateAnswer::Closed);
+    let answer = world.gate(world.now).await;
+    assert_eq!((answer.reason, answer.open_since), (gate::model::Reason::Override, Some(made)));
+    assert_eq!(answer.slos[0].open_since, Some(made));
+    // Whoever asks about a change asks whether it fits, not since when.
+    let ten = Question::read(Some("downtime=10m&duration=10m")).unwrap();
+    let gates = Gates::new(&world.plan, Arc::clone(&world.storage) as _);
+    let change = gates.answer(&ten, Timestamp::from_second(world.now).unwrap()).await.unwrap();
+    assert_eq!((change.reason, change.open_since), (gate::model::Reason::Override, None));
+    // One that holds before the gate closes keeps it open: there is no opening then.
+    let (world, _) = world_of(20);
+    let answer = world.gate(world.now).await;
+    assert_eq!((answer.reason, answer.open_since), (gate::model::Reason::Override, None));
 }
 
 #[tokio::test]

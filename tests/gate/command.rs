@@ -1,6 +1,5 @@
 //! `burndown gate` and `/api/v1/gate`: the same answer from a directory, from Prometheus and from a running service.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::standing::recorded::slices;
 use crate::support::backfill::Past;
-use crate::support::burndown::{Finished, command, listening, run, start};
+use crate::support::burndown::{Finished, command, described_by, listening, run, start};
 use crate::support::clock::TestClock;
 use crate::support::http;
 use crate::support::listener::{Listener, Reply};
@@ -43,18 +42,8 @@ fn gate(arguments: &[&str]) -> Finished {
     run(["gate"].iter().chain(arguments))
 }
 
-/// Holds a JSON answer against the schema that the command publishes.
-#[track_caller]
 fn described(finished: &Finished) -> Value {
-    let schema: Value = serde_json::from_str(&gate(&["--schema"]).stdout).unwrap();
-    let answer: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
-    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
-    let wrong: Vec<String> = validator.iter_errors(&answer).map(|error| format!("{error}")).collect();
-    assert!(wrong.is_empty(), "{wrong:?} in {answer}");
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(keys(&answer), keys(&schema["properties"]), "what is said is described, and the other way round");
-    assert_eq!(answer["schema_version"], 1);
-    answer
+    described_by("gate", &finished.stdout).0
 }
 
 /// What a service kept of the last five hours and still keeps: 40 of 36 minutes failed, until ten minutes ago.
@@ -93,7 +82,9 @@ fn it_decides_by_what_a_running_service_keeps() {
     let closed = ask(&[]);
     assert_eq!(closed.code, Some(1), "{closed:?}");
     assert!(closed.stdout.starts_with("closed: shop/front: −4.00 of 36 minutes remain; closed since "), "{closed:?}");
-    assert!(closed.stdout.lines().nth(1).unwrap().starts_with("  closed   shop/front: "), "{closed:?}");
+    assert_eq!(closed.stdout.lines().count(), 1, "it is said once: {closed:?}");
+    let open = ask(&["--at", "2h"]);
+    assert!(open.stdout.lines().nth(1).unwrap().starts_with("  open     shop/front: "), "{open:?}");
     let answer = described(&ask(&["--output", "json"]));
     assert_eq!(
         (&answer["decision"], &answer["reason"], &answer["forecast"]),

@@ -1,6 +1,5 @@
 //! `burndown plan` and `/api/v1/plan`: what fits on which day, from a directory, from Prometheus and from a service.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{command, founding};
-use crate::support::burndown::{Finished, command as burndown, listening, run, start};
+use crate::support::burndown::{Finished, command as burndown, described_by, listening, run, start};
 use crate::support::http;
 
 fn coming(days: u32, at: &str) -> Result<ChangePlan, NoAnswer> {
@@ -77,17 +76,8 @@ fn plan(arguments: &[&str]) -> Finished {
     run(["plan"].iter().chain(arguments))
 }
 
-/// Holds a JSON answer against the schema that the command publishes.
-#[track_caller]
 fn described(finished: &Finished) -> Value {
-    let schema: Value = serde_json::from_str(&plan(&["--schema"]).stdout).unwrap();
-    let answer: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
-    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
-    let wrong: Vec<String> = validator.iter_errors(&answer).map(|error| format!("{error}")).collect();
-    assert!(wrong.is_empty(), "{wrong:?} in {answer}");
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(keys(&answer), keys(&schema["properties"]), "what is said is described, and the other way round");
-    answer
+    described_by("plan", &finished.stdout).0
 }
 
 #[test]

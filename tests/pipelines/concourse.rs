@@ -7,13 +7,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Shop, deployed};
 use crate::standing::recorded::slices;
 use crate::support::backfill::Past;
-use crate::support::burndown::{Finished, command};
+use crate::support::burndown::{Finished, command, run};
 use crate::support::listener::{Listener, Reply};
 
 /// A request to a step of the resource type.
@@ -92,6 +93,33 @@ fn a_closed_gate_is_no_version() {
     let nobody = check(&json!({"server": "http://127.0.0.1:1"}), &Value::Null);
     assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(3), ""), "{nobody:?}");
     assert!(nobody.stderr.contains("cannot be reached"), "{nobody:?}");
+}
+
+#[test]
+fn an_override_is_an_opening_and_its_end_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("admin.sock").display().to_string();
+    let shop = Shop::start(2_400, &["--web.admin-socket", &socket]);
+    let source = source(&shop);
+    let known = json!({"decision": "open", "since": "2020-01-01T00:00:00Z"});
+    assert_eq!(versions(&source, &known), [Value::Null; 0]);
+    let asked = |what: &[&str]| {
+        let arguments = ["override", "--socket", &socket, "--slo", "front", "--reason", "a test", "--by", "Ann"];
+        let finished = run(arguments.iter().chain(what));
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+    };
+    let before = jiff::Timestamp::now().as_second();
+    asked(&["--for", "1h"]);
+    let found = versions(&source, &known);
+    assert!(found.len() == 2 && found[0] == known, "{found:?}");
+    let since: jiff::Timestamp = found[1]["since"].as_str().unwrap().parse().unwrap();
+    assert!((before..=jiff::Timestamp::now().as_second()).contains(&since.as_second()), "{found:?}");
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(versions(&source, &found[1]), [found[1].clone()]);
+    let request = json!({"source": source, "version": found[1]}).to_string();
+    assert_eq!(step(&["in", directory.path().to_str().unwrap()], &request).code, Some(0));
+    asked(&["--withdraw"]);
+    assert_eq!(versions(&source, &found[1]), [Value::Null; 0]);
 }
 
 #[test]

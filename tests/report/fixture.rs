@@ -88,9 +88,19 @@ fn journey(at: i64) -> Outcome {
 }
 
 /// Enters what somebody decided.
-pub(super) fn enter(storage: &Storage, kind: EntryKind, slo: &str, (from, until): (&str, &str), reason: &str) {
+pub(super) fn enter(storage: &Storage, kind: EntryKind, slo: &str, times: (&str, &str), reason: &str) {
+    storage.enter(&draft(kind, slo, times, reason)).unwrap();
+}
+
+/// Takes back what somebody decided.
+pub(super) fn withdraw(storage: &Storage, entry: i64, slo: &str, times: (&str, &str), reason: &str) {
+    let draft = draft(EntryKind::Withdrawal, slo, times, reason);
+    storage.enter(&Draft { withdraws: Some(entry), ..draft }).unwrap();
+}
+
+fn draft(kind: EntryKind, slo: &str, (from, until): (&str, &str), reason: &str) -> Draft {
     let slo = SloKey { service: "tracker".parse().unwrap(), slo: slo.parse().unwrap() };
-    let draft = Draft {
+    Draft {
         kind,
         slo,
         from: time(from),
@@ -99,8 +109,7 @@ pub(super) fn enter(storage: &Storage, kind: EntryKind, slo: &str, (from, until)
         by: "Ann".parse().unwrap(),
         authenticated: "ann".parse().unwrap(),
         withdraws: None,
-    };
-    storage.enter(&draft).unwrap();
+    }
 }
 
 /// What was decided, once the clock is there.

@@ -1,14 +1,12 @@
 //! The forms of a report: each is a golden file, which a person read.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use burndown::history::EntryKind;
-use serde_json::Value;
 
-use super::fixture::{self, UNTIL, enter, report, time};
-use crate::support::burndown::run;
+use super::fixture::{self, UNTIL, enter, report, time, withdraw};
+use crate::support::burndown::{described_by, keys};
 
 /// Holds a text against a golden file. `INSTA_UPDATE=always` writes it.
 #[track_caller]
@@ -64,15 +62,33 @@ fn what_was_corrected_is_told_apart_and_opens_the_gate() {
     assert!(!written.contains("Deployments stop for tracker/app-availability"), "{written}");
 }
 
+#[test]
+fn an_override_is_told_for_as_long_as_it_held() {
+    let app = "app-availability";
+    let (directory, _) = fixture::kept_and(|storage, at| {
+        if at == time("2026-10-25T10:30:00Z") {
+            withdraw(storage, 2, app, ("2026-10-25T10:00:00Z", "2026-10-25T12:00:00Z"), "it is out");
+        }
+        if at == time("2026-10-25T14:00:00Z") {
+            let hour = ("2026-10-25T14:00:00Z", "2026-10-25T15:00:00Z");
+            enter(storage, EntryKind::Override, app, hour, "a slip");
+            withdraw(storage, 4, app, hour, "of the hand");
+        }
+    });
+    let written = report(directory.path(), &["--until", UNTIL]).stdout;
+    let told: Vec<&str> = written.lines().filter(|line| line.contains("Override: ")).collect();
+    let held = "Override: Ann had the gate of tracker/app-availability open, Sun 25 Oct 10:00–10:30 GMT, when it was withdrawn: \
+                roll back the release of \\*Friday\\*";
+    assert!(matches!(told.as_slice(), [one] if one.ends_with(held)), "{told:?} in\n{written}");
+    // Nothing is left out of what people decided.
+    for said in ["override of the gate, Sun 25 Oct 14:00–15:00 GMT", ": a slip ", "withdrawal of entry 4, "] {
+        assert!(written.contains(said), "{said} is not in\n{written}");
+    }
+}
+
 /// Holds a JSON report against the schema that the command publishes.
 #[track_caller]
 fn assert_described(text: &str) {
-    let schema: Value = serde_json::from_str(&run(["report", "--schema"]).stdout).unwrap();
-    let report: Value = serde_json::from_str(text).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
-    let wrong: Vec<String> = validator.iter_errors(&report).map(|error| format!("{error}")).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(keys(&report), keys(&schema["properties"]));
+    let (report, schema) = described_by("report", text);
     assert_eq!(keys(&report["slos"][0]), keys(&schema["$defs"]["SloReport"]["properties"]));
 }

@@ -1,5 +1,6 @@
 //! The compiled program.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
@@ -7,6 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::process::Process;
 
@@ -46,6 +49,25 @@ pub(crate) fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -
     let _ = fs::remove_dir_all(&state);
     command.env("STATE_DIRECTORY", state);
     command
+}
+
+/// Holds a JSON answer against the schema that its command publishes; gives back both.
+#[track_caller]
+pub(crate) fn described_by(command: &str, answer: &str) -> (Value, Value) {
+    let schema: Value = serde_json::from_str(&run([command, "--schema"]).stdout).expect("a schema");
+    let answer: Value = serde_json::from_str(answer).unwrap_or_else(|_| panic!("{command} gives {answer}"));
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let wrong: Vec<String> = validator.iter_errors(&answer).map(|error| format!("{error}")).collect();
+    assert!(wrong.is_empty(), "{wrong:?} in {answer}");
+    assert_eq!(keys(&answer), keys(&schema["properties"]), "what is said is described, and the other way round");
+    assert_eq!(answer["schema_version"], 1);
+    (answer, schema)
+}
+
+/// The keys of a JSON object.
+#[track_caller]
+pub(crate) fn keys(object: &Value) -> BTreeSet<String> {
+    object.as_object().expect("an object").keys().cloned().collect()
 }
 
 /// Waits until the program says `http://ADDRESS/` in its output, and returns the address.

@@ -426,18 +426,22 @@ impl State {
     fn take_folds(&mut self, now: Moment) -> Vec<Fold> {
         let now_s = seconds(now);
         let oldest = now_s.saturating_sub(self.retention_s).div_euclid(60 * MINUTES);
-        let folds = self.probes.iter_mut().filter_map(|(key, known)| {
-            let number = |age: i64| now_s.saturating_sub(age + known.offset_s.unwrap_or_default()).div_euclid(60);
+        let number =
+            |known: &Known, age: i64| now_s.saturating_sub(age + known.offset_s.unwrap_or_default()).div_euclid(60);
+        let since = |known: &Known| {
             let (first, _) = known.cells.first_key_value()?;
-            if first.era == now.era && first.minute >= number(FOLD_S) {
-                return None;
-            }
-            let still_open = known.cells.split_off(&At { era: now.era, minute: number(SETTLED_S) });
+            (first.era < now.era || first.minute < number(known, FOLD_S)).then_some(*first)
+        };
+        let mut due: Vec<_> = self.probes.iter_mut().filter_map(|probe| Some((since(probe.1)?, probe))).collect();
+        // Who waits longest comes first: in order of names the last would never come while commits take long.
+        due.sort_by_key(|(since, _)| *since);
+        let fold = |(_, (key, known)): (At, (&ProbeKey, &mut Known))| {
+            let still_open = known.cells.split_off(&At { era: now.era, minute: number(known, SETTLED_S) });
             let cells = std::mem::replace(&mut known.cells, still_open);
             known.dirty_cells.retain(|at| !cells.contains_key(at));
-            Some(Fold { id: known.id, key: key.clone(), interval_ms: known.interval_ms, cells, oldest_day: oldest })
-        });
-        folds.take(MOST_FOLDS).collect()
+            Fold { id: known.id, key: key.clone(), interval_ms: known.interval_ms, cells, oldest_day: oldest }
+        };
+        due.into_iter().take(MOST_FOLDS).map(fold).collect()
     }
 
     /// Probes that are in no file any more: their minutes go as they get old, and their counters with the last of them.

@@ -249,6 +249,23 @@ fn weeks_are_folded_and_what_is_too_old_goes() {
 }
 
 #[test]
+fn no_probe_waits_for_its_turn_while_others_have_two() {
+    let (directory, clock) = directory();
+    let mut hand = Hand::open(directory.path(), &clock, &fleet());
+    let names: Vec<ProbeKey> = (0..50).map(|number| probe(&format!("p{number}"))).collect();
+    // So much time from one commit to the next that every probe is due each time.
+    for _ in 0..30 {
+        for name in &names {
+            hand.shared.lock().record(clock.as_ref(), name, &good(), clock.unix_ms());
+        }
+        clock.pass(Duration::from_mins(20));
+        hand.commit();
+    }
+    let waiting = names.iter().map(|name| hand.shared.lock().cells(name).expect("known").2.len());
+    assert!(waiting.clone().all(|minutes| minutes <= 3), "{:?}", waiting.collect::<Vec<_>>());
+}
+
+#[test]
 fn a_window_is_kept_twice() {
     let (directory, clock) = directory();
     let mut hand = Hand::open(directory.path(), &clock, &fleet_of("1h", "30d", ""));
