@@ -885,6 +885,18 @@ fn what_budgets_mean() {
 }
 
 #[test]
+fn long_names_of_windows_do_not_move_a_column() {
+    let text = damaged(GOOD, "service: shop", "service: shop\nwindow: 25h");
+    let output = burndown(&[("slo.yaml", text.as_bytes())], &["check", "slo.yaml"]);
+    let said = shown(&output);
+    let blocks = said.split("\nshop/").skip(1);
+    let columns = blocks.map(|block| block.lines().filter_map(|line| line.find('×')).collect::<Vec<_>>());
+    for columns in columns {
+        assert!(columns.len() > 1 && columns.iter().all(|column| *column == columns[0]), "{said}");
+    }
+}
+
+#[test]
 fn all_errors_of_a_file_at_once() {
     let text = "\
 version: burndown/v1

@@ -43,7 +43,7 @@ const RETENTION: Duration = Duration::from_hours(2);
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Where to show the board; port 0 has one given out.
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = super::serve::listen_address)]
     listen: SocketAddr,
     /// Be the failing target alone, at this address, for a prober elsewhere.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "listen")]

@@ -12,7 +12,7 @@ use super::moment::Moment;
 use super::source::{Failure, SourceArguments};
 use super::{Exit, output, prometheus};
 use crate::gate::model::{self, Reason};
-use crate::gate::{Answer, Planned, Question};
+use crate::gate::{Answer, Planned, Question, SloAnswer};
 use crate::standing::model::GateAnswer;
 use crate::units::{Duration, Name};
 pub(super) use source::Source;
@@ -148,7 +148,9 @@ pub(super) fn sentences(answer: &Answer, stream: &impl io::IsTerminal) -> String
     };
     let mut lines =
         vec![paint(answer.decision, format!("{}: {}", word(answer.decision), output::clean(&answer.message)))];
-    for slo in &answer.slos {
+    // The reason for the decision says all of an SLO that is alone.
+    let is_said = |slo: &SloAnswer| answer.slos.len() == 1 && answer.message.ends_with(&slo.message);
+    for slo in answer.slos.iter().filter(|slo| !is_said(slo)) {
         let waived = if slo.reason == Reason::DryRun { " (dry run)" } else { "" };
         let text = format!("  {:7}  {}{waived}: {}", word(slo.decision), crate::gate::name(slo), slo.message);
         lines.push(paint(slo.decision, output::clean(&text)));

@@ -11,6 +11,7 @@ use super::source::{Failure, Source, SourceArguments, asked};
 use super::{Exit, output, prometheus};
 use crate::report::model::Report;
 use crate::report::{self, Asked, Reports};
+use crate::standing::model::Data;
 use crate::units::Name;
 
 /// Where a running service reports.
@@ -62,16 +63,25 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         return output::json(&report::schema(), Exit::Success);
     }
     let runtime = prometheus::runtime().map_err(|error| Failure::refused(&error));
-    let text = runtime.and_then(|runtime| runtime.block_on(ask(arguments))).and_then(|report| match arguments.format {
-        Format::Markdown => Ok(report::markdown(&report)),
-        Format::Html => report::html(&report, None).map_err(|error| Failure::refused(&error)),
-        Format::Json => report::json(&report).map_err(|error| Failure::refused(&error)),
+    let text = runtime.and_then(|runtime| runtime.block_on(ask(arguments))).and_then(|report| {
+        let text = match arguments.format {
+            Format::Markdown => Ok(report::markdown(&report)),
+            Format::Html => report::html(&report, None).map_err(|error| Failure::refused(&error)),
+            Format::Json => report::json(&report).map_err(|error| Failure::refused(&error)),
+        };
+        text.map(|text| (text, exit(&report)))
     });
-    let written = text.and_then(|text| match &arguments.output {
-        None => Ok(output::results(&text, Exit::Success)),
-        Some(path) => write(path, &text).map(|()| Exit::Success),
+    let written = text.and_then(|(text, exit)| match &arguments.output {
+        None => Ok(output::results(&text, exit)),
+        Some(path) => write(path, &text).map(|()| exit),
     });
     written.unwrap_or_else(Failure::say)
+}
+
+/// A report that knows of no SLO, since whoever knows did not answer, is written all the same.
+fn exit(report: &Report) -> Exit {
+    let is_silent = !report.slos.is_empty() && report.slos.iter().all(|slo| slo.data == Data::Unavailable);
+    if is_silent { Exit::Unknown } else { Exit::Success }
 }
 
 async fn ask(arguments: &Arguments) -> Result<Report, Failure> {

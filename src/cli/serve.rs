@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
     /// Where to listen; may be given more than once. Bound to loopback, only this machine's names are answered.
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:9799")]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:9799", value_parser = listen_address)]
     listen: Vec<SocketAddr>,
     /// TLS, users with passwords and headers, in the format of the Prometheus exporters' web configuration.
     #[arg(long = "web.config.file", value_name = "FILE")]
@@ -99,6 +99,12 @@ enum ServeError {
     Storage(#[from] FileError),
     #[error(transparent)]
     Start(#[from] StartError),
+}
+
+/// Reads where to listen. Names and a port alone are refused: which interfaces they mean is not to be guessed.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let why = "write an IP address and a port, such as `127.0.0.1:9799`, or `0.0.0.0:9799` for every interface";
+    text.parse().map_err(|_| why.to_owned())
 }
 
 /// Reads a URL of which only the name means something here.

@@ -111,8 +111,8 @@ pub enum HistoryError {
     Incomplete(String),
     /// Prometheus evaluates no rules for this SLO.
     #[error(
-        "Prometheus does not evaluate the rules of {0}: run `burndown generate`, name the files under `rule_files` and \
-         reload Prometheus"
+        "Prometheus does not evaluate the rules of {0}, or has not for the first time, which takes up to 5 minutes: run \
+         `burndown generate`, name the files under `rule_files` and reload Prometheus"
     )]
     RulesNotLoaded(SloKey),
     /// Two clocks do not agree.

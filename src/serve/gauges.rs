@@ -23,7 +23,6 @@ use crate::history::{SloKey, Storage};
 use crate::names::{Metric, label};
 use crate::slo::SloPlan;
 use crate::spec::model::Fleet;
-use crate::standing::model::Data;
 use crate::units::Name;
 
 /// How often the seconds are added up: more often than anybody scrapes.
@@ -141,8 +140,7 @@ async fn corrected(board: &Board, storage: &Storage, plan: &SloPlan, now: i64) -
         return Some(vec![(BTreeMap::new(), 0.0)]);
     }
     let full = board.standings().one(key.service.as_str(), key.slo.as_str(), now).await?;
-    let is_known = |data| matches!(data, Data::Known | Data::Partial | Data::Stale | Data::NoData);
-    if !is_known(full.detail.slo.data) {
+    if !full.detail.slo.data.is_read() {
         return None;
     }
     let groups = full.detail.groups.into_iter().map(|group| (group.group, group.budget.corrected_seconds));

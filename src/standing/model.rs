@@ -132,6 +132,14 @@ pub enum Data {
     NotKept,
 }
 
+impl Data {
+    /// Whether the history of the SLO could be read, so that its numbers are those of something.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Known | Self::NoData | Self::Stale | Self::Partial)
+    }
+}
+
 /// The gate of an SLO.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateState {

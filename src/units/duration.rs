@@ -48,7 +48,9 @@ impl DurationError {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
-            Self::NoUnit(number) => format!("write `{number}s` for seconds or `{number}m` for minutes"),
+            Self::NoUnit(number) => {
+                format!("write `{number}s` for seconds, `{number}m` for minutes or `{number}d` for days")
+            }
             Self::Order(_) => "write the longest unit first and each once, as in `1h30m`".to_owned(),
             Self::TooLong(_) => "durations of up to `3650d` are accepted".to_owned(),
             Self::Empty | Self::UnknownUnit { .. } | Self::Malformed(_) => {

@@ -1,6 +1,8 @@
 //! How the pages look: on a wall and on a phone, light and dark, quietly, and from this host alone.
 
-use super::wall::{Wall, many, team};
+use burndown::probe::outcome::Reason;
+
+use super::wall::{HOUR, MINUTE, Promise, Wall, many, team};
 use crate::support::browser::Page;
 
 const PATHS: [&str; 6] =
@@ -59,6 +61,20 @@ fn every_page_fits_a_wall_and_a_phone_in_light_and_dark() {
                 page.prefer(scheme);
                 nothing(&page, FAINT, &format!("{path} in {scheme}"));
             }
+        }
+    }
+}
+
+#[test]
+fn no_day_says_more_than_its_cell_holds() {
+    let promise = Promise::new("shop", "cart").outage(70 * HOUR, 5 * MINUTE, 3, Reason::Status);
+    let wall = Wall::showing(&[promise.outage(20 * HOUR, 17 * HOUR, 9, Reason::Status)]);
+    for (path, word) in [("/status", "1 min 30 s"), ("/slos/shop/cart", "objective missed")] {
+        for width in [1920, 390] {
+            let page = wall.page(path, width, 1080);
+            assert!(page.texts(".days li").iter().any(|day| day.contains(word)), "{path}");
+            let wide = "[...document.querySelectorAll('.days li')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerText)";
+            nothing(&page, wide, &format!("{path} at {width}"));
         }
     }
 }

@@ -82,7 +82,9 @@ fn it_decides_by_what_a_running_service_keeps() {
     let closed = ask(&[]);
     assert_eq!(closed.code, Some(1), "{closed:?}");
     assert!(closed.stdout.starts_with("closed: shop/front: −4.00 of 36 minutes remain; closed since "), "{closed:?}");
-    assert!(closed.stdout.lines().nth(1).unwrap().starts_with("  closed   shop/front: "), "{closed:?}");
+    assert_eq!(closed.stdout.lines().count(), 1, "it is said once: {closed:?}");
+    let open = ask(&["--at", "2h"]);
+    assert!(open.stdout.lines().nth(1).unwrap().starts_with("  open     shop/front: "), "{open:?}");
     let answer = described(&ask(&["--output", "json"]));
     assert_eq!(
         (&answer["decision"], &answer["reason"], &answer["forecast"]),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{self, UNTIL, report};
 use crate::support::backfill::Past;
+use crate::support::browser::Browser;
 use crate::support::burndown::{listening, run, start};
 use crate::support::http;
 
@@ -47,6 +48,41 @@ fn a_service_says_and_shows_the_same() {
     let said = "burndown: there is no SLO `cf-pusk`; did you mean `cf-push`?\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), said));
     assert_eq!(run(["report", "--server", "http://127.0.0.1:1"]).code, Some(3));
+    // Nobody could be asked here either, and the report says so.
+    let silent = run(["report", file.to_str().unwrap(), "--prometheus", "http://127.0.0.1:1"]);
+    assert!(silent.code == Some(3) && silent.stdout.contains("the history cannot be read"), "{silent:?}");
+}
+
+/// The words that are broken in two, which take more than one line.
+const BROKEN: &str = "
+(() => {
+  const broken = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    for (const word of node.textContent.matchAll(/[^\\s\\u2013\\/-]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (range.getClientRects().length > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+})()";
+
+#[test]
+fn a_phone_shows_every_word_whole() {
+    let (directory, _) = fixture::kept();
+    let path = directory.path().join("report.html");
+    report(directory.path(), &["--until", UNTIL, "--format", "html", "--output", path.to_str().unwrap()]);
+    let page = Browser::shared().page(390, 844);
+    page.open(&format!("file://{}", path.display()));
+    assert!(page.texts("td").len() > 20);
+    assert_eq!(page.value(BROKEN), json!([]));
+    assert_eq!(page.value("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), json!(true));
+    // It would find some.
+    page.value("document.querySelector('td').style.cssText = 'overflow-wrap: anywhere; display: block; width: 1em'");
+    assert_ne!(page.value(BROKEN), json!([]));
 }
 
 #[test]

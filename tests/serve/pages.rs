@@ -188,6 +188,18 @@ fn a_name_of_the_outside_is_answered_on_loopback_once_it_is_given() {
 }
 
 #[test]
+fn an_address_that_leaves_the_interface_open_is_refused_with_one_that_does_not() {
+    for address in [":9799", "localhost:9799", "9799", "127.0.0.1:99999"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_burndown"))
+            .args(["serve", "x.yaml", "--web.listen-address", address])
+            .output()
+            .expect("runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("or `0.0.0.0:9799` for every interface"), "{said}");
+    }
+}
+
+#[test]
 fn several_addresses_are_listened_on_each_by_its_own_rule() {
     let program = Program::start(&idle(), &["--web.listen-address", "0.0.0.0:0", "--log.format", "json"], &[]);
     let started: serde_json::Value = serde_json::from_str(&program.started).expect("JSON");

@@ -146,6 +146,10 @@ fn status_says_the_same_from_a_server_and_from_prometheus() {
     let lines: Vec<&str> = from_server.stdout.lines().collect();
     assert!(lines[0].starts_with("SLO  ") && lines[0].ends_with("LAST FAILURE"), "{}", from_server.stdout);
     assert!(lines[1].starts_with("shop/home ") && lines[1].contains("  unknown"), "{}", from_server.stdout);
+    // Of what could not be read, nothing is known to be left.
+    assert!(lines[1].contains("  \u{2013} of 101 ") && !lines[1].contains('%'), "{}", from_server.stdout);
+    let board = http::get(address, "/", &[]).unwrap().body;
+    assert!(board.contains("<b>\u{2013}</b> <span>of 101"), "{board}");
     assert!(lines[2].starts_with("  Prometheus does not evaluate the rules of shop/home"), "{}", from_server.stdout);
     assert!(lines[3].starts_with("shop/requests{route=\"/pay\"}  "), "{}", from_server.stdout);
     assert!(lines[3].contains(" of 101  ") && !from_server.stdout.contains('\u{1b}'), "{}", from_server.stdout);

@@ -12,6 +12,9 @@ use crate::slo::{Plan, SloPlan};
 use crate::spec::model::Severity;
 use crate::units::Duration;
 
+/// So wide is the column of windows at least, so that those of most SLOs stand below each other.
+const LEAST_WINDOWS: usize = 10;
+
 /// A block of lines for each SLO.
 pub(super) fn human(plan: &Plan) -> String {
     plan.slos().map(|plan| block(plan, &Meaning::of(plan))).collect()
@@ -29,8 +32,9 @@ fn block(plan: &SloPlan, meaning: &Meaning) -> String {
         minutes(plan.budget_seconds),
         held.unwrap_or_default(),
     );
+    let windows = meaning.pairs.iter().map(windows).map(|text| text.len()).max().unwrap_or_default();
     for reaction in &meaning.pairs {
-        text.push_str(&pair(meaning.unit, reaction));
+        text.push_str(&pair(meaning.unit, reaction, windows));
     }
     if meaning.pairs.is_empty() {
         text.push_str("  no burn rate alerts anybody\n");
@@ -39,13 +43,20 @@ fn block(plan: &SloPlan, meaning: &Meaning) -> String {
     text
 }
 
-/// A pair on a line: whom it calls, its windows and threshold, and when it sees a full outage.
-fn pair(unit: Unit, reaction: &Reaction) -> String {
+/// The windows of a pair.
+fn windows(reaction: &Reaction) -> String {
+    format!("{} / {}", reaction.pair.long, reaction.pair.short)
+}
+
+/// A pair on a line: whom it calls, its windows in a column of that `width`, its threshold, and when it sees a full
+/// outage.
+fn pair(unit: Unit, reaction: &Reaction, width: usize) -> String {
     let pair = &reaction.pair;
+    let width = width.max(LEAST_WINDOWS);
     let mut text = format!(
-        "  {:<6}  {:<10}  ×{:<5} above {:<8}",
+        "  {:<6}  {:<width$}  ×{:<5} above {:<8}",
         word(pair.severity),
-        format!("{} / {}", pair.long, pair.short),
+        windows(reaction),
         pair.factor.round_dp(2).normalize(),
         percent(pair.threshold),
     );

@@ -76,7 +76,9 @@ fn row(state: &SloState, now: i64) -> Row {
     let nothing = || "\u{2013}".to_owned();
     let budget = &state.budget;
     let name = format!("{}/{}{}", state.service, state.slo, group(state));
-    let left = format!("{} of {}", words::minutes(budget.remaining_seconds), words::amount(budget.total_seconds));
+    // A history that cannot be read has spent nothing, which is not to be read as a whole budget.
+    let read = |text: String| if state.data.is_read() { text } else { nothing() };
+    let left = read(words::minutes(budget.remaining_seconds));
     let failure = state.last_failure.as_ref().map_or_else(nothing, |failure| {
         let reason = failure.reason.as_ref().map(|reason| format!(" ({})", reason.replace('_', " ")));
         format!("{}{}", words::ago(now.saturating_sub(failure.at)), reason.unwrap_or_default())
@@ -84,8 +86,8 @@ fn row(state: &SloState, now: i64) -> Row {
     Row {
         cells: [
             output::clean(&name),
-            left,
-            format!("{} %", words::percent(budget.remaining_percent, 0)),
+            format!("{left} of {}", words::amount(budget.total_seconds)),
+            read(format!("{} %", words::percent(budget.remaining_percent, 0))),
             state.sli.map_or_else(nothing, |sli| format!("{} %", words::percent(sli, 3))),
             state.burn_rate.map_or_else(nothing, |rate| format!("{} \u{d7}", words::rate(rate))),
             gate(state),

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use super::words as short;
+use crate::slo::budget::STALE_SLICES;
 use crate::standing::model::{Burndown, Outage, Point, SloState};
 use crate::standing::words;
 
 /// A chart of less time than this share of the window would be a blip; it starts that early instead.
 const LEAST_SHARE: f64 = 1.0 / 60.0;
 
-/// Points further apart than this share of the drawn time are not joined: nothing was observed between them.
+/// Points further apart than this share of the drawn time are not joined: nothing was observed between them. That of
+/// which only a few slices are known is joined as long as its newest slice would not be stale.
 const GAP: f64 = 0.04;
 
 /// Free space above and below, as a share of the height.
@@ -112,6 +114,8 @@ struct Scale {
     high: f64,
     /// Budget at the lower margin, in seconds.
     low: f64,
+    /// Points that are at least this far apart are not joined, in seconds.
+    gap: f64,
 }
 
 impl Scale {
@@ -120,7 +124,14 @@ impl Scale {
         let age = burndown.points.first().map_or(0.0, |first| (now - first.at) as f64);
         let lowest = burndown.points.iter().map(|point| point.remaining_seconds).fold(0.0, f64::min);
         let width = age.clamp(window * LEAST_SHARE, window);
-        Self { now, width, high: burndown.total_seconds, low: lowest }
+        let apart = burndown.points.windows(2).filter_map(|pair| match pair {
+            [one, next] => Some((next.at - one.at) as f64),
+            _ => None,
+        });
+        let stale = apart.fold(f64::INFINITY, f64::min) * STALE_SLICES as f64;
+        // Nothing is joined to a point that is alone.
+        let gap = (width * GAP).max(if stale.is_finite() { stale } else { 0.0 });
+        Self { now, width, high: burndown.total_seconds, low: lowest, gap }
     }
 
     fn y(&self, seconds: f64) -> f64 {
@@ -144,8 +155,7 @@ impl Scale {
     /// The line through the points and the area under it, both broken where nothing was observed.
     fn paths(&self, points: &[Point]) -> (String, String) {
         let (mut line, mut area) = (String::new(), String::new());
-        let gap = self.width * GAP;
-        for piece in points.chunk_by(|one, next| ((next.at - one.at) as f64) < gap) {
+        for piece in points.chunk_by(|one, next| ((next.at - one.at) as f64) < self.gap) {
             let (Some(first), Some(last)) = (piece.first(), piece.last()) else { continue };
             let (left, right, zero) = (self.x(first.at), self.x(last.at), self.y(0.0));
             let _ = write!(area, "M{left} {zero}");

@@ -149,6 +149,20 @@ async fn time_without_data_is_not_joined() {
 }
 
 #[tokio::test]
+async fn the_few_slices_of_a_young_slo_are_joined() {
+    let memory = Memory::new(Duration::from_mins(5), Duration::from_hours(2));
+    record(&memory, "front", 900, |second| second > 200);
+    let look = look(memory, [slo("front")], 900).await;
+    for page in [on_board(&look), on_page(&look)] {
+        let line = page.lines().find(|line| line.contains("class=\"burn\" d=")).expect("a line");
+        let count = |command| {
+            line.split("d=\"").nth(1).and_then(|path| path.split('"').next()).map(|path| path.matches(command).count())
+        };
+        assert_eq!((count('M'), count('L')), (Some(1), Some(3)), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_filter_chooses_among_what_is_there() {
     let memory = history(600, |_| false);
     record(&memory, "closed", 600, |second| second > 100);

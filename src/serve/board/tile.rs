@@ -55,6 +55,8 @@ impl<'a> Tile<'a> {
     pub(super) fn of(full: &'a Full, now: i64) -> Self {
         let state = &full.detail.slo;
         let budget = &state.budget;
+        // A history that cannot be read has spent nothing, which is not to be read as a whole budget.
+        let read = |text: String| if state.data.is_read() { text } else { NOTHING.to_owned() };
         Self {
             id: id(state),
             href: address(state),
@@ -65,10 +67,10 @@ impl<'a> Tile<'a> {
             gate: gate(state),
             alarm: alarm(state),
             gate_note: gate_note(state),
-            left: words::minutes(budget.remaining_seconds),
+            left: read(words::minutes(budget.remaining_seconds)),
             allowed: words::amount(budget.total_seconds),
-            percent: words::percent(budget.remaining_percent, 0),
-            bar: budget.remaining_percent.clamp(0.0, 100.0),
+            percent: read(words::percent(budget.remaining_percent, 0)),
+            bar: if state.data.is_read() { budget.remaining_percent.clamp(0.0, 100.0) } else { 0.0 },
             sli: sli(state.sli),
             objective: state.objective.to_string(),
             window: state.window.to_string(),
