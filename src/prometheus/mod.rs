@@ -337,8 +337,12 @@ impl Client {
             if is_json { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
         })?;
         match envelope.data {
-            Some(data) if envelope.status == "success" => Ok((data, envelope.warnings)),
-            _ if envelope.status == "error" => Err(Error::Refused { kind: envelope.kind, message: envelope.error }),
+            Some(data) if envelope.status == "success" => {
+                Ok((data, envelope.warnings.iter().map(|text| plain(text)).collect()))
+            }
+            _ if envelope.status == "error" => {
+                Err(Error::Refused { kind: plain(&envelope.kind), message: plain(&envelope.error) })
+            }
             _ => Err(self.not_prometheus(path, status, &body)),
         }
     }
@@ -364,7 +368,8 @@ impl Client {
     fn failed(&self, path: &str, error: reqwest::Error) -> Error {
         let url = self.url(path).into();
         if error.is_timeout() {
-            return Error::Timeout { url, seconds: self.timeout.as_secs() };
+            let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+            return Error::Timeout { url, millis };
         }
         Error::Unreachable { url, why: without_url(error) }
     }
@@ -402,6 +407,11 @@ fn usable(base: &Url) -> Result<Url, Error> {
 fn shown(body: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).filter(|c| !c.is_control()).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a server says, without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn encoded(form: &[(&str, String)]) -> String {
@@ -445,6 +455,12 @@ mod tests {
         let error = client("http://me:hunter2@h/").expect_err("a password").to_string();
         assert!(error.contains("options of their own") && !error.contains("hunter2"), "{error}");
         assert!(client("ftp://h/").is_err() && client("http://h/?a=b").is_err());
+    }
+
+    #[test]
+    fn what_a_server_says_is_text_and_no_command_to_a_terminal() {
+        assert_eq!(plain("\u{1b}[31mred\r\n\u{9b}31m"), " [31mred   31m");
+        assert_eq!(plain("1:3: parse error: “ä”"), "1:3: parse error: “ä”");
     }
 
     #[test]

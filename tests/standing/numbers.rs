@@ -63,6 +63,29 @@ async fn an_outage_pages_and_then_closes_the_gate_until_enough_came_back() {
 }
 
 #[tokio::test]
+async fn an_alert_fires_above_its_threshold_and_not_at_it() {
+    // Three tenths are three times as fast as it may be, over both windows.
+    let failing = |tenths: i64| state(history(600, move |second| second % 10 < tenths), 600);
+    let at = failing(3).await;
+    assert_eq!(
+        (at.alerts[0].long_burn_rate, at.alerts[0].short_burn_rate, at.is_firing()),
+        (Some(3.0), Some(3.0), false)
+    );
+    assert!(failing(4).await.is_firing());
+}
+
+#[tokio::test]
+async fn a_period_begins_with_what_its_window_still_held() {
+    let memory = history(600, |second| second < 100);
+    let planned = plan([slo("front")]);
+    let standings = Standings::new(&planned, Arc::new(memory));
+    // Nobody looked for a while, and half of what failed has left the window.
+    let past = standings.past(&standings.plans()[0], START + 3_650, START + 3_700).await;
+    let at_start = past.groups[0].period.at_start;
+    assert!((at_start - 310.0).abs() <= 2.0, "{at_start}");
+}
+
+#[tokio::test]
 async fn what_was_not_observed_is_unknown() {
     let never = state(history(0, |_| false), 60).await;
     assert_eq!((never.data, never.gate.state, never.sli), (Data::NoData, GateAnswer::Unknown, None));
@@ -252,6 +275,9 @@ async fn a_group_that_retired_no_longer_decides() {
     let group = async |at: i64| standings.one("shop", "front", at).await.expect("the SLO").detail.slo.group;
     assert_eq!(group(20 * 3_600).await, labels(0));
     assert_eq!(group(30 * 3_600).await, labels(1));
+    // Once all have, the one that was seen last is stale, and not as if it had never been.
+    let gone = standings.one("shop", "front", 80 * 3_600).await.expect("the SLO").detail;
+    assert_eq!((gone.slo.data, gone.groups.len()), (Data::Stale, 2));
 }
 
 #[test]
