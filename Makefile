@@ -8,6 +8,9 @@ SHELL := /bin/bash
 # The tests ask for nothing, so nothing may wait for an answer.
 CARGO := </dev/null cargo
 
+# Says before anything is built that a program is missing, and where it is.
+needs = @command -v $(1) >/dev/null || { echo '$(1) is missing: $(2)' >&2; exit 1; }
+
 .PHONY: help
 help: ## Says what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -51,19 +54,30 @@ static: ## Builds the static program and runs it with nothing but itself (needs 
 	scripts/check-static target/$(TARGET)/release/burndown
 
 .PHONY: sbom
-sbom: ## Says as a CycloneDX document of what the program is made (needs cargo-cyclonedx)
-	$(CARGO) cyclonedx --format json --target $(TARGET) --override-filename burndown.cdx
+sbom: ## Says as a CycloneDX document of what the program is made (needs cargo-cyclonedx and jq)
+	$(call needs,cargo-cyclonedx,cargo install --locked cargo-cyclonedx)
+	$(call needs,jq,apt-get install jq)
+	scripts/sbom $(TARGET) target/burndown.cdx.json
 
 .PHONY: deb
 deb: ## Builds the Debian package, has lintian read it, and installs it in a directory (needs cargo-deb and lintian)
+	$(call needs,cargo-deb,cargo install --locked cargo-deb)
+	$(call needs,lintian,apt-get install lintian)
 	$(CARGO) build --release --locked
 	scripts/package-files target/release/burndown target/package
-	$(CARGO) deb --no-build --locked
+	rm -f target/debian/*.deb
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(CARGO) deb --no-build --locked
 	scripts/check-deb target/debian/*.deb
+
+.PHONY: unit
+unit: ## Boots a Debian with the package of `make deb` under systemd, and tries the service (needs root or sudo)
+	$(call needs,debootstrap,apt-get install debootstrap)
+	$(call needs,systemd-nspawn,apt-get install systemd-container)
+	scripts/check-unit target/debian/*.deb
 
 .PHONY: deny
 deny: ## Licenses, advisories, bans and sources of every dependency (needs cargo-deny)
-	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
+	$(call needs,cargo-deny,cargo install --locked cargo-deny)
 	$(CARGO) deny --locked check
 
 # What evaluates, records or reads something in a Prometheus.
@@ -71,7 +85,7 @@ ON_PROMETHEUS := exact:: kinds:: differential:: states:: robust:: generate:: bac
 
 .PHONY: prometheus3
 prometheus3: peers ## The tests of the rules on Prometheus 3, which it builds (needs Go); Debian's packages have a Prometheus 2
-	@command -v go >/dev/null || { echo 'go is missing: install Go 1.25 or newer' >&2; exit 1; }
+	$(call needs,go,install Go 1.25 or newer)
 	go -C tests/prometheus3 build -tags remove_all_sd,netgo -o ../../target/prometheus3/ tool </dev/null
 	PATH="$$PWD/target/prometheus3:$$PATH" $(CARGO) test --locked --test all -- $(ON_PROMETHEUS)
 

@@ -208,6 +208,10 @@ pub mod label {
     /// The scraped target of a series, set by Prometheus.
     pub const INSTANCE: &str = "instance";
 
+    /// What a label of a group begins with on the metrics of the probe service, which would collide with target labels
+    /// otherwise: a group by `instance` is not the instance that was scraped.
+    pub const GROUP: &str = "slo_group_";
+
     /// Labels that the rules set themselves, and that a file may therefore neither set nor group by.
     pub const RESERVED: [&str; 7] = [SERVICE, SLO, SEVERITY, LONG_WINDOW, SHORT_WINDOW, ALERTNAME, LE];
 }

@@ -349,8 +349,17 @@ impl Rules<'_> {
 
     /// What was spent but does not count, which the probe service knows from its audit.
     fn corrected(&self) -> Recording {
-        let groups: Vec<String> = of_slo().into_iter().chain(by(self.plan)).collect();
-        let seconds = self.said(Metric::CorrectedSeconds, &groups);
+        let by = by(self.plan);
+        let told = |name: &String| format!("{}{name}", label::GROUP);
+        let groups: Vec<String> = of_slo().into_iter().chain(by.iter().map(told)).collect();
+        let mut seconds = self.said(Metric::CorrectedSeconds, &groups);
+        if !by.is_empty() {
+            let named = by.iter().fold(seconds, |seconds, name| {
+                let texts = [name.clone(), "$1".to_owned(), told(name), "(.*)".to_owned()].map(Expr::Text);
+                call("label_replace", std::iter::once(seconds).chain(texts))
+            });
+            seconds = max_by(&of_slo().into_iter().chain(by).collect::<Vec<String>>(), named);
+        }
         self.record(Record::CorrectedSeconds, seconds.join(Operator::Greater, Expr::from(Decimal::ZERO)))
     }
 

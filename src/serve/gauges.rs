@@ -170,8 +170,9 @@ impl Collector for AuditGauges {
         for (key, row) in &rows {
             let common = self.labels(key);
             for (group, seconds) in row.corrected.iter().flatten() {
+                let names: Vec<String> = group.keys().map(|name| format!("{}{name}", label::GROUP)).collect();
                 let own: Vec<(&str, &str)> =
-                    group.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                    names.iter().zip(group.values()).map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 encode::gauge_value(&mut family, Labels { common: &common, own: &own }, *seconds)?;
             }
         }

@@ -15,11 +15,16 @@ use crate::support::burndown;
 
 /// What `cargo deb` reads.
 fn metadata() -> Value {
+    manifest()["metadata"]["deb"].clone()
+}
+
+/// What cargo says of this package.
+fn manifest() -> Value {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--no-deps", "--offline", "--locked", "--format-version=1"]).current_dir(root());
     let output = cargo.output().expect("cargo runs");
     let all: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    all["packages"][0]["metadata"]["deb"].clone()
+    all["packages"][0].clone()
 }
 
 /// From where and to where the package takes its files.
@@ -116,6 +121,13 @@ fn what_the_unit_names_is_in_the_package() {
     // Without this line, nothing would be said to systemd.
     assert!(script.lines().any(|line| line == "#DEBHELPER#"), "{script}");
     assert!(run("sh", "dash", ["-n".as_ref(), root().join(scripts).join("postrm").as_os_str()]).code == Some(0));
+}
+
+#[test]
+fn the_short_description_is_one_line() {
+    let description = manifest()["description"].as_str().expect("a description").to_owned();
+    // `cargo deb` breaks a longer one, and Debian takes what follows for the long description.
+    assert!(!description.is_empty() && description.chars().count() < 80, "{description}");
 }
 
 #[test]

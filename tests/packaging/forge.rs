@@ -48,6 +48,12 @@ fn complaints(job: &Value) -> Vec<String> {
             complaints.push("whatever it runs can push".to_owned());
         }
     }
+    // Checked out by another user than the container's; without this line git, and what asks it, fails there.
+    let may_ask_git =
+        steps(job).iter().filter_map(|step| step["run"].as_str()).any(|run| run.contains("safe.directory"));
+    if !job["container"].is_null() && !may_ask_git {
+        complaints.push("git refuses the directory".to_owned());
+    }
     let rights = job["permissions"].as_object().into_iter().flatten();
     let writes: BTreeSet<&str> = rights.filter(|(_, right)| *right == "write").map(|(name, _)| name.as_str()).collect();
     // Who may write runs nothing that a change could bring along.
@@ -73,10 +79,10 @@ fn workflows_are_valid_and_have_few_rights() {
     fs::write(&wrong, text(WORKFLOWS[0]).replace("runs-on: ubuntu-24.04", "runs-at: ubuntu-24.04")).unwrap();
     assert!(is_valid(&wrong).is_err_and(|said| said.contains("runs-at")), "a wrong workflow would not be noticed");
     let wrong: Value = serde_yaml::from_str(
-        "permissions: {contents: write}\nsteps: [{uses: actions/checkout@main}, {run: make test}]\n",
+        "container: debian\npermissions: {contents: write}\nsteps: [{uses: actions/checkout@main}, {run: make test}]\n",
     )
     .unwrap();
-    assert_eq!(complaints(&wrong).len(), 4);
+    assert_eq!(complaints(&wrong).len(), 5);
 }
 
 /// Every command of every `run` of a workflow, one a line.
@@ -94,8 +100,8 @@ fn is_made(target: &str) -> bool {
 
 #[test]
 fn what_workflows_run_is_there() {
-    let mut made = BTreeSet::new();
-    for path in WORKFLOWS {
+    let mut made = WORKFLOWS.map(|_| BTreeSet::new());
+    for (path, made) in WORKFLOWS.into_iter().zip(&mut made) {
         let workflow = read(path);
         for (_, job) in jobs(&workflow) {
             for script in steps(job).iter().filter_map(|step| step["run"].as_str()) {
@@ -115,9 +121,34 @@ fn what_workflows_run_is_there() {
             scripts.for_each(|script| assert!(root().join(script).exists(), "{path}: {command}"));
         }
     }
-    let wanted = ["test", "deny", "static", "deb", "sbom"].map(str::to_owned);
-    assert_eq!(made, wanted.into_iter().collect(), "one of them is run by nobody, or another one is");
+    let [every_change, release] = made;
+    let wanted = ["test", "deny", "static", "deb", "sbom", "unit"].map(str::to_owned);
+    assert_eq!(every_change, wanted.into_iter().collect(), "one of them is run by nobody, or another one is");
+    assert!(release.is_subset(&every_change), "a release would be the first to run one of {release:?}");
     assert!(!is_made("frobnicate"));
+}
+
+/// What make says of a target where no program can be found.
+fn made_without_programs(target: &str) -> (Option<i32>, String) {
+    let alone = ["-c", "make=$(command -v make); PATH=/no-such-directory \"$make\" \"$0\"", target];
+    let mut shell = Command::new("sh");
+    let output = shell.args(alone).env_remove("MAKEFLAGS").env_remove("MAKELEVEL").current_dir(root()).output();
+    let output = output.expect("a shell runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_program_that_is_missing_is_named_before_anything_is_built() {
+    for (target, program, from) in [
+        ("deny", "cargo-deny", "cargo install --locked cargo-deny"),
+        ("sbom", "cargo-cyclonedx", "cargo install --locked cargo-cyclonedx"),
+        ("deb", "cargo-deb", "cargo install --locked cargo-deb"),
+        ("unit", "debootstrap", "apt-get install debootstrap"),
+    ] {
+        let (code, said) = made_without_programs(target);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(&format!("{program} is missing: {from}\n")), "{said}");
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn systemd_has_nothing_to_say_of_the_unit() {
         ("ProtectClock=yes", "ProtectClocks=yes"),
         ("KillMode=mixed", "KillMode=both"),
         ("@system-service", "@system-services"),
-        ("ExecReload=/bin/kill", "ExecReload=/bin/no-such-program"),
+        ("ExecReload=/bin/sh", "ExecReload=/bin/no-such-program"),
     ] {
         let (_, said) = verified(|unit| unit.replace(right, wrong));
         assert!(!said.is_empty(), "{wrong} is not found");
@@ -209,7 +209,7 @@ fn the_options_that_the_environment_file_proposes_exist() {
 fn the_service_manager_hears_of_reloads_the_end_and_that_all_is_well() {
     let mut unit = Unit::start(&[]);
     assert_eq!(unit.hear(), "READY=1\nSTATUS=running probes\n");
-    assert!(setting("ExecReload").contains("-HUP "));
+    assert!(setting("ExecReload").contains("kill -HUP $MAINPID "));
     let reload = |unit: &Unit| {
         unit.process.signal(Signal::HUP);
         let reloading = unit.hear();
@@ -229,6 +229,49 @@ fn the_service_manager_hears_of_reloads_the_end_and_that_all_is_well() {
     unit.process.signal(Signal::TERM);
     assert_eq!(unit.hear(), "STOPPING=1\n");
     assert_eq!(unit.process.wait(SOON).code(), Some(0), "{}", unit.process.tail());
+}
+
+/// Whether the reload of the unit says that files like these can be used. Its signal goes to nobody.
+fn is_reload_accepted(slos: &str) -> bool {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("slos.yaml"), slos).unwrap();
+    let reload = setting("ExecReload");
+    let script = reload.strip_prefix("/bin/sh -c '").and_then(|rest| rest.strip_suffix('\'')).expect("a script");
+    let script = script
+        .replace("kill -HUP $MAINPID", "kill -0 $$")
+        .replace("/usr/bin/burndown", env!("CARGO_BIN_EXE_burndown"))
+        .replace("/etc/burndown/slos", &directory.path().to_string_lossy());
+    let found = run("sh", "dash", ["-c", &script]);
+    // The service says what is wrong by itself.
+    assert_eq!(found.stdout, "");
+    found.code == Some(0)
+}
+
+#[test]
+fn a_reload_of_broken_files_is_a_failure() {
+    assert!(is_reload_accepted(&text(SLOS)));
+    assert!(!is_reload_accepted(&text(SLOS).replace("interval: 30s", "interval: often")));
+}
+
+/// The first line of the log of a service that was told that this is the journal; a shell replaces it.
+fn first_line_in(journal: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("slos.yaml"), text(SLOS)).unwrap();
+    let script = format!("export JOURNAL_STREAM={journal}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_burndown"), "serve", "slos.yaml"]);
+    command.args(["--storage.path=none", "--web.listen-address=127.0.0.1:0"]).current_dir(directory.path());
+    let mut process = Process::start(&mut command, "dash");
+    process.wait_for_line("a line", SOON, |line| line.contains(" INFO ").then(|| line.to_owned()))
+}
+
+#[test]
+fn the_journal_hears_priorities_and_keeps_the_time_itself() {
+    let line = first_line_in("$(stat --dereference --format=%d:%i /dev/stderr)");
+    assert!(line.starts_with("<6> INFO burndown::"), "{line}");
+    // Somebody else's journal, as when standard error was redirected.
+    let line = first_line_in("1:1");
+    assert!(line.starts_with("20") && line.contains("Z  INFO burndown::"), "{line}");
 }
 
 #[test]
