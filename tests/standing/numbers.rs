@@ -75,6 +75,37 @@ async fn an_alert_fires_above_its_threshold_and_not_at_it() {
 }
 
 #[tokio::test]
+async fn an_outage_goes_on_until_its_data_are_stale() {
+    let ongoing = async |after| full(history(100, |second| second >= 90), after).await.outages.outages[0].ongoing;
+    assert_eq!((ongoing(104).await, ongoing(106).await), (true, false));
+}
+
+/// Requests of two routes in slices of five minutes, of which one in a hundred may fail over a week.
+async fn of_requests(counts: &[Vec<Option<(u32, u32)>>], at: i64) -> Full {
+    let text = "version: burndown/v1\nservice: shop\nwindow: 7d\nslos:\n  - {name: front, objective: 99, sli: {events: {bad: b, total: t, by: [route]}}}\n";
+    let standings = Standings::new(&super::recorded::plan(text), Arc::new(Given(groups(counts))));
+    standings.one("shop", "front", at).await.expect("the SLO")
+}
+
+#[tokio::test]
+async fn requests_may_fail_as_the_objective_allows_without_an_outage() {
+    let mut counts = vec![Some((1, 100)); 24];
+    counts[10] = Some((2, 100));
+    let outages = of_requests(&[counts], 24 * 300).await.outages.outages;
+    let told: Vec<_> = outages.iter().map(|outage| (outage.start, outage.end, outage.bad)).collect();
+    assert_eq!(told, [(10 * 300, 11 * 300, 2.0)]);
+}
+
+#[tokio::test]
+async fn an_alert_is_of_the_group_whose_slower_window_burns_fastest() {
+    // One failed for ten minutes and is over it; the other fails a little all the time.
+    let mut over = vec![Some((0, 100)); 24];
+    over[12..14].fill(Some((100, 100)));
+    let alert = of_requests(&[over, vec![Some((5, 100)); 24]], 24 * 300).await.detail.slo.alerts[0].clone();
+    assert_eq!((alert.group, alert.long_burn_rate, alert.firing), (labels(1), Some(5.0), false));
+}
+
+#[tokio::test]
 async fn a_period_begins_with_what_its_window_still_held() {
     let memory = history(600, |second| second < 100);
     let planned = plan([slo("front")]);
