@@ -277,6 +277,8 @@ pub enum Record {
     GateTrough,
     /// State of the gate's latch.
     GateLatch,
+    /// Until when the gate is overridden, in seconds of Unix time; only while it is.
+    GateOverrideUntil,
     /// The gate's answer.
     GateOpen,
     /// Metadata of the SLO; always 1.
@@ -285,7 +287,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 26] = [
+    pub const FIXED: [Self; 27] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -310,6 +312,7 @@ impl Record {
         Self::GateResumeAt,
         Self::GateTrough,
         Self::GateLatch,
+        Self::GateOverrideUntil,
         Self::GateOpen,
         Self::Info,
     ];
@@ -344,6 +347,7 @@ impl Record {
             Self::GateResumeAt => "slo:deploy_gate_resume_at:seconds".to_owned(),
             Self::GateTrough => "slo:deploy_gate_trough:seconds".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
+            Self::GateOverrideUntil => "slo:deploy_gate_override_until:timestamp_seconds".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),
             Self::Info => "slo_info".to_owned(),
         }
