@@ -208,6 +208,10 @@ pub mod label {
     /// The scraped target of a series, set by Prometheus.
     pub const INSTANCE: &str = "instance";
 
+    /// What a label of a group begins with on the metrics of the probe service, which would collide with target labels
+    /// otherwise: a group by `instance` is not the instance that was scraped.
+    pub const GROUP: &str = "slo_group_";
+
     /// Labels that the rules set themselves, and that a file may therefore neither set nor group by.
     pub const RESERVED: [&str; 7] = [SERVICE, SLO, SEVERITY, LONG_WINDOW, SHORT_WINDOW, ALERTNAME, LE];
 }
@@ -273,6 +277,8 @@ pub enum Record {
     GateTrough,
     /// State of the gate's latch.
     GateLatch,
+    /// Until when the gate is overridden, in seconds of Unix time; only while it is.
+    GateOverrideUntil,
     /// The gate's answer.
     GateOpen,
     /// Metadata of the SLO; always 1.
@@ -281,7 +287,7 @@ pub enum Record {
 
 impl Record {
     /// Every fixed series; [`Record::ErrorRatio`] and [`Record::BadSum`] stand for one per window.
-    pub const FIXED: [Self; 26] = [
+    pub const FIXED: [Self; 27] = [
         Self::TotalIncrease,
         Self::BadIncrease,
         Self::EventsTotal,
@@ -306,6 +312,7 @@ impl Record {
         Self::GateResumeAt,
         Self::GateTrough,
         Self::GateLatch,
+        Self::GateOverrideUntil,
         Self::GateOpen,
         Self::Info,
     ];
@@ -340,6 +347,7 @@ impl Record {
             Self::GateResumeAt => "slo:deploy_gate_resume_at:seconds".to_owned(),
             Self::GateTrough => "slo:deploy_gate_trough:seconds".to_owned(),
             Self::GateLatch => "slo:deploy_gate_latch:open".to_owned(),
+            Self::GateOverrideUntil => "slo:deploy_gate_override_until:timestamp_seconds".to_owned(),
             Self::GateOpen => "slo:deploy_gate:open".to_owned(),
             Self::Info => "slo_info".to_owned(),
         }

@@ -254,7 +254,7 @@ fn assert_agree(objective: &str, gate: &str, seed_skip: usize) {
         feed(format!("slo:sli_total:increase{recorded}"), counts(|(_, total)| total));
         feed(format!("slo:sli_bad:increase{recorded}"), counts(|(bad, _)| bad));
         let steps = expected(plan, &slices(history, 1), STEPS, corrections);
-        let scraped = format!("{{slo_service=\"shop\",slo=\"requests\",history=\"{at}\",instance=\"i:1\"}}");
+        let scraped = format!("{{slo_service=\"shop\",slo=\"requests\",slo_group_history=\"{at}\",instance=\"i:1\"}}");
         feed(format!("slo_error_budget_corrected_seconds{scraped}"), values(steps.iter().map(|step| step.corrected)));
         let own = format!("{{history=\"{at}\"}}");
         let parts: [Part; 6] = [

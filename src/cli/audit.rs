@@ -48,7 +48,7 @@ pub(super) fn run(command: impl AsyncFnOnce() -> Result<String, Failure>) -> Exi
     match done {
         Ok(text) => output::results(&text, Exit::Success),
         Err((message, exit)) => {
-            output::messages(&format!("burndown: {message}\n"));
+            output::messages(&format!("burndown: {}\n", output::clean(&message)));
             exit
         }
     }
@@ -86,7 +86,7 @@ pub(super) async fn submit(client: &Client, path: &str, entry: &Value) -> Result
     let said = serde_json::from_slice(&body).map(|problem: Problem| problem.message);
     let said = said.unwrap_or_else(|_| String::from_utf8_lossy(&body).trim().chars().take(500).collect());
     let exit = if status >= 500 { Exit::Unknown } else { Exit::Usage };
-    Err((format!("{}: status {status}: {said}", client.base()), exit))
+    Err((format!("{}: status {status}: {said}", client.whereabouts()), exit))
 }
 
 fn unanswered(error: Error) -> Failure {

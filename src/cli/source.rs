@@ -76,7 +76,7 @@ impl Failure {
             Self::Unavailable(message) => (message, Exit::Unknown),
             Self::Exit(exit) => return exit,
         };
-        output::messages(&format!("burndown: {message}\n"));
+        output::messages(&format!("burndown: {}\n", output::clean(&message)));
         exit
     }
 }

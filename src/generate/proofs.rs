@@ -213,7 +213,7 @@ fn said(
     (from, end): (Duration, Duration),
     step: Duration,
 ) -> InputSeries {
-    let groups: String = by.iter().map(|name| format!(",{name}={}", quote(GROUP))).collect();
+    let groups: String = by.iter().map(|name| format!(",{}{name}={}", label::GROUP, quote(GROUP))).collect();
     let series = format!("{}{{{}{groups}}}", metric.name(), identity(plan));
     let (before, after) = (from.count_of(step), end.minus(from).count_of(step));
     InputSeries { series, values: format!("0+0x{before} {}+0x{after}", value.normalize()) }

@@ -275,7 +275,7 @@ impl Rules<'_> {
                 list.push(self.record(Record::GateResumeAt, self.resume_level().join(Operator::And, closed)));
             }
         }
-        list.push(self.gate_answer());
+        list.extend([self.gate_override(), self.gate_answer()]);
         list.extend(self.burn_rate_thresholds());
     }
 
@@ -349,8 +349,17 @@ impl Rules<'_> {
 
     /// What was spent but does not count, which the probe service knows from its audit.
     fn corrected(&self) -> Recording {
-        let groups: Vec<String> = of_slo().into_iter().chain(by(self.plan)).collect();
-        let seconds = self.said(Metric::CorrectedSeconds, &groups);
+        let by = by(self.plan);
+        let told = |name: &String| format!("{}{name}", label::GROUP);
+        let groups: Vec<String> = of_slo().into_iter().chain(by.iter().map(told)).collect();
+        let mut seconds = self.said(Metric::CorrectedSeconds, &groups);
+        if !by.is_empty() {
+            let named = by.iter().fold(seconds, |seconds, name| {
+                let texts = [name.clone(), "$1".to_owned(), told(name), "(.*)".to_owned()].map(Expr::Text);
+                call("label_replace", std::iter::once(seconds).chain(texts))
+            });
+            seconds = max_by(&of_slo().into_iter().chain(by).collect::<Vec<String>>(), named);
+        }
         self.record(Record::CorrectedSeconds, seconds.join(Operator::Greater, Expr::from(Decimal::ZERO)))
     }
 
@@ -395,6 +404,12 @@ impl Rules<'_> {
         self.record(Record::GateLatch, and_known(self.plan, fresh.join(Operator::Multiply, state)))
     }
 
+    /// The override that is in force, which the probe service knows from its audit.
+    fn gate_override(&self) -> Recording {
+        let until = self.said(Metric::GateOverrideUntil, &of_slo());
+        self.record(Record::GateOverrideUntil, until.join(Operator::Greater, call("time", [])))
+    }
+
     /// The answer: an override, else the latch, or what `on_unknown` says.
     fn gate_answer(&self) -> Recording {
         let instead = |record| {
@@ -407,7 +422,9 @@ impl Rules<'_> {
         let latch: Expr = self.series(Record::GateLatch).into();
         let answer = latch.join(Operator::Or, instead(Record::RemainingSeconds));
         let answer = answer.join_on(Operator::Or, &of_slo(), instead(Record::Objective));
-        let in_force = self.said(Metric::GateOverrideUntil, &of_slo()).join(Operator::Greater, call("time", []));
+        // Where the past is filled, no staleness marker ends the series.
+        let until: Expr = self.series(Record::GateOverrideUntil).into();
+        let in_force = until.join(Operator::Greater, call("time", []));
         let open = Expr::from(Decimal::ZERO).join(Operator::Multiply, in_force);
         let open = open.join(Operator::Add, Expr::from(Decimal::ONE));
         self.record(Record::GateOpen, open.join_on(Operator::Or, &of_slo(), answer))

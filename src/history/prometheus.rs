@@ -32,6 +32,9 @@ const CLOCKS_APART: i64 = 60;
 /// How long is believed what the server said of itself.
 const BELIEVED: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// How long is believed that it does not answer: one who asks about hundreds of SLOs is not to wait for each of them.
+const SILENT: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Whoever asks about now asks about a time at most this far from it, in seconds.
 const NOW: i64 = 300;
 
@@ -46,7 +49,7 @@ const ALERT_STEP: i64 = 60;
 pub struct Prometheus {
     client: Client,
     slos: BTreeMap<SloKey, Source>,
-    server: Mutex<Option<(Instant, Server)>>,
+    server: Mutex<Option<(Instant, Result<Server, HistoryError>)>>,
 }
 
 /// Where the slices of an SLO are.
@@ -86,7 +89,7 @@ impl Prometheus {
 
     async fn read(&self, key: &SloKey, after: i64, until: i64) -> Result<Vec<Group>, HistoryError> {
         let source = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
-        let server = self.server().await.map_err(unavailable)?;
+        let server = self.server().await?;
         check_clock(server, until)?;
         let mut groups: BTreeMap<Labels, Parts> = BTreeMap::new();
         for (from, to) in source.chunks(after, until) {
@@ -205,11 +208,19 @@ impl Prometheus {
     }
 
     /// What the server says of itself, now or a moment ago.
-    async fn server(&self) -> Result<Server, Error> {
-        let known = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, server)) = known.filter(|(since, _)| since.elapsed() < BELIEVED) {
-            return Ok(server);
+    async fn server(&self) -> Result<Server, HistoryError> {
+        let known = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((since, server)) = known
+            && since.elapsed() < if server.is_ok() { BELIEVED } else { SILENT }
+        {
+            return server;
         }
+        let server = self.ask_server().await.map_err(unavailable);
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), server.clone()));
+        server
+    }
+
+    async fn ask_server(&self) -> Result<Server, Error> {
         let time = self.client.query("time()", None).await?.first().map(|sample| sample.value);
         #[allow(clippy::cast_possible_truncation)] // Unix seconds
         let ahead = time.map_or(0, |time| time.round() as i64 - now());
@@ -217,9 +228,7 @@ impl Prometheus {
             Retention::For(time) => Some(seconds(time)),
             Retention::Forever | Retention::Unknown(_) => None,
         };
-        let server = Server { ahead, keeps };
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), server));
-        Ok(server)
+        Ok(Server { ahead, keeps })
     }
 }
 

@@ -42,12 +42,12 @@ pub enum Error {
         why: String,
     },
     /// No answer in time.
-    #[error("{url} did not answer within {seconds} seconds")]
+    #[error("{url} did not answer within {}", crate::units::Duration::from_millis(*millis))]
     Timeout {
         /// What was asked.
         url: String,
-        /// How long it had.
-        seconds: u64,
+        /// How long it had, in milliseconds.
+        millis: u64,
     },
     /// It wants other credentials, or some at all.
     #[error("{url} refuses access with status {status}: give a token, or a user and password")]

@@ -10,7 +10,7 @@ mod range;
 mod retention;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -42,6 +42,8 @@ const MAX_WORDS: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub struct Client {
     base: Url,
+    /// The socket behind which it is, if it is behind one.
+    socket: Option<PathBuf>,
     http: reqwest::Client,
     timeout: Duration,
 }
@@ -61,7 +63,8 @@ impl Client {
     /// [`Error::Setup`].
     pub fn local(socket: &Path, timeout: Duration) -> Result<Self, Error> {
         let base = Url::parse("http://localhost/").map_err(|error| Error::Setup(error.to_string()))?;
-        Self::over(reqwest::Client::builder().unix_socket(socket), base, &Access::default(), timeout)
+        let client = Self::over(reqwest::Client::builder().unix_socket(socket), base, &Access::default(), timeout)?;
+        Ok(Self { socket: Some(socket.to_owned()), ..client })
     }
 
     fn over(builder: reqwest::ClientBuilder, base: Url, access: &Access, timeout: Duration) -> Result<Self, Error> {
@@ -74,13 +77,16 @@ impl Client {
             .user_agent(concat!("burndown/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::Setup(without_url(error)))?;
-        Ok(Self { base, http, timeout })
+        Ok(Self { base, socket: None, http, timeout })
     }
 
-    /// The address of the server.
+    /// Where the server is, in words.
     #[must_use]
-    pub const fn base(&self) -> &Url {
-        &self.base
+    pub fn whereabouts(&self) -> String {
+        match &self.socket {
+            Some(socket) => format!("the socket {}", socket.display()),
+            None => self.base.to_string(),
+        }
     }
 
     /// What an expression gives at `time`, in Unix milliseconds, or now. A scalar is a sample without labels.
@@ -238,8 +244,7 @@ impl Client {
     /// # Errors
     /// [`Error::OtherForm`].
     pub fn parsed<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
-        serde_json::from_slice(body)
-            .map_err(|error| Error::OtherForm { url: self.url(path).into(), why: error.to_string() })
+        serde_json::from_slice(body).map_err(|error| Error::OtherForm { url: self.place(path), why: error.to_string() })
     }
 
     /// A text, from a server that is reached in the same way.
@@ -254,14 +259,14 @@ impl Client {
         let response = self.http.get(self.asked(path, query)).send().await.map_err(|error| self.failed(path, error))?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(Error::Unauthorized { url: self.url(path).into(), status: status.as_u16() });
+            return Err(Error::Unauthorized { url: self.place(path), status: status.as_u16() });
         }
         let body = self.read(path, response).await?;
         if status == StatusCode::OK {
             return Ok(body);
         }
         let words = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(&body)).into_owned();
-        let (url, status) = (self.url(path).into(), status.as_u16());
+        let (url, status) = (self.place(path), status.as_u16());
         Err(Error::Status { url, status, said: shown(&body), body: words })
     }
 
@@ -323,11 +328,11 @@ impl Client {
         let status = response.status();
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(Error::Unauthorized { url: self.url(path).into(), status: status.as_u16() });
+                return Err(Error::Unauthorized { url: self.place(path), status: status.as_u16() });
             }
             status if status.is_redirection() => {
                 let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
-                return Err(Error::Redirected { url: self.url(path).into(), to: to.to_owned() });
+                return Err(Error::Redirected { url: self.place(path), to: to.to_owned() });
             }
             _ => {}
         }
@@ -337,8 +342,12 @@ impl Client {
             if is_json { self.odd(path, &error) } else { self.not_prometheus(path, status, &body) }
         })?;
         match envelope.data {
-            Some(data) if envelope.status == "success" => Ok((data, envelope.warnings)),
-            _ if envelope.status == "error" => Err(Error::Refused { kind: envelope.kind, message: envelope.error }),
+            Some(data) if envelope.status == "success" => {
+                Ok((data, envelope.warnings.iter().map(|text| plain(text)).collect()))
+            }
+            _ if envelope.status == "error" => {
+                Err(Error::Refused { kind: plain(&envelope.kind), message: plain(&envelope.error) })
+            }
             _ => Err(self.not_prometheus(path, status, &body)),
         }
     }
@@ -347,7 +356,7 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(path, error))? {
             if body.len() + chunk.len() > MAX_BYTES {
-                return Err(Error::TooLarge { url: self.url(path).into(), limit: MAX_BYTES });
+                return Err(Error::TooLarge { url: self.place(path), limit: MAX_BYTES });
             }
             body.extend_from_slice(&chunk);
         }
@@ -361,21 +370,30 @@ impl Client {
         url
     }
 
+    /// What is asked, in words.
+    fn place(&self, path: &str) -> String {
+        match &self.socket {
+            Some(_) => format!("{} of {}", self.url(path).path(), self.whereabouts()),
+            None => self.url(path).into(),
+        }
+    }
+
     fn failed(&self, path: &str, error: reqwest::Error) -> Error {
-        let url = self.url(path).into();
+        let url = self.place(path);
         if error.is_timeout() {
-            return Error::Timeout { url, seconds: self.timeout.as_secs() };
+            let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+            return Error::Timeout { url, millis };
         }
         Error::Unreachable { url, why: without_url(error) }
     }
 
     fn odd(&self, path: &str, error: &serde_json::Error) -> Error {
-        Error::NotPrometheus { url: self.url(path).into(), why: error.to_string() }
+        Error::NotPrometheus { url: self.place(path), why: error.to_string() }
     }
 
     fn not_prometheus(&self, path: &str, status: StatusCode, body: &[u8]) -> Error {
         let why = format!("status {}, `{}`", status.as_u16(), shown(body));
-        Error::NotPrometheus { url: self.url(path).into(), why }
+        Error::NotPrometheus { url: self.place(path), why }
     }
 }
 
@@ -402,6 +420,11 @@ fn usable(base: &Url) -> Result<Url, Error> {
 fn shown(body: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(body).chars().take(MAX_SHOWN).filter(|c| !c.is_control()).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a server says, without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn encoded(form: &[(&str, String)]) -> String {
@@ -445,6 +468,12 @@ mod tests {
         let error = client("http://me:hunter2@h/").expect_err("a password").to_string();
         assert!(error.contains("options of their own") && !error.contains("hunter2"), "{error}");
         assert!(client("ftp://h/").is_err() && client("http://h/?a=b").is_err());
+    }
+
+    #[test]
+    fn what_a_server_says_is_text_and_no_command_to_a_terminal() {
+        assert_eq!(plain("\u{1b}[31mred\r\n\u{9b}31m"), " [31mred   31m");
+        assert_eq!(plain("1:3: parse error: “ä”"), "1:3: parse error: “ä”");
     }
 
     #[test]

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 use super::board::Board;
 use super::encode::{self, Labels, Pairs};
 use super::routes::App;
+use crate::history::SloKey;
 use crate::history::audit::{Entry, EntryKind, in_force};
-use crate::history::{SloKey, Storage};
 use crate::names::{Metric, label};
 use crate::slo::SloPlan;
 use crate::spec::model::Fleet;
@@ -104,11 +104,12 @@ pub(super) async fn refresh(app: &App) {
     let gauges = app.metrics.audit();
     let now = Timestamp::now().as_second();
     // First overrides, at once: the sums take longer.
-    let mut rows = overrides(&board, storage, &gauges.known(), now);
+    let audit = storage.audit();
+    let mut rows = overrides(&board, &audit, &gauges.known(), now);
     gauges.show(rows.clone());
     for plan in board.standings().plans() {
         let key = SloKey::of(&plan.slo);
-        if let Some(corrected) = corrected(&board, storage, plan, now).await
+        if let Some(corrected) = corrected(&board, &audit, plan, now).await
             && let Some(row) = rows.get_mut(&key)
         {
             row.corrected = Some(corrected);
@@ -118,11 +119,10 @@ pub(super) async fn refresh(app: &App) {
 }
 
 /// A row for each SLO, with what was known of it.
-fn overrides(board: &Board, storage: &Storage, before: &BTreeMap<SloKey, Row>, now: i64) -> BTreeMap<SloKey, Row> {
-    let all = storage.audit();
+fn overrides(board: &Board, audit: &[Entry], before: &BTreeMap<SloKey, Row>, now: i64) -> BTreeMap<SloKey, Row> {
     let row = |plan: &SloPlan| {
         let key = SloKey::of(&plan.slo);
-        let entries: Vec<Entry> = all.iter().filter(|entry| entry.is_of(&key)).cloned().collect();
+        let entries: Vec<Entry> = audit.iter().filter(|entry| entry.is_of(&key)).cloned().collect();
         let until = in_force(&entries, now).map_or(0, |entry| entry.until);
         let corrected = before.get(&key).and_then(|row| row.corrected.clone());
         (key, Row { until, corrected })
@@ -131,12 +131,12 @@ fn overrides(board: &Board, storage: &Storage, before: &BTreeMap<SloKey, Row>, n
 }
 
 /// The seconds that do not count of an SLO; none while nobody knows.
-async fn corrected(board: &Board, storage: &Storage, plan: &SloPlan, now: i64) -> Option<Corrected> {
+async fn corrected(board: &Board, audit: &[Entry], plan: &SloPlan, now: i64) -> Option<Corrected> {
     let key = SloKey::of(&plan.slo);
     let corrects = |entry: &Entry| {
         entry.is_of(&key) && matches!(entry.kind, EntryKind::Correction | EntryKind::Maintenance) && entry.from <= now
     };
-    if plan.slo.maintenance.is_empty() && !storage.audit().iter().any(corrects) {
+    if plan.slo.maintenance.is_empty() && !audit.iter().any(corrects) {
         return Some(vec![(BTreeMap::new(), 0.0)]);
     }
     let full = board.standings().one(key.service.as_str(), key.slo.as_str(), now).await?;
@@ -170,8 +170,9 @@ impl Collector for AuditGauges {
         for (key, row) in &rows {
             let common = self.labels(key);
             for (group, seconds) in row.corrected.iter().flatten() {
+                let names: Vec<String> = group.keys().map(|name| format!("{}{name}", label::GROUP)).collect();
                 let own: Vec<(&str, &str)> =
-                    group.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                    names.iter().zip(group.values()).map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 encode::gauge_value(&mut family, Labels { common: &common, own: &own }, *seconds)?;
             }
         }

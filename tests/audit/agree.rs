@@ -11,7 +11,8 @@ use crate::support::{burndown, http, port, wait};
 
 const SOON: Duration = Duration::from_secs(40);
 
-/// Six minutes of budget, and a gate that closes when three seconds of it are gone.
+/// Six minutes of budget, and a gate that closes when three seconds of it are gone; and the same runs as Prometheus counts
+/// them, by the instance that it scrapes, with a gate that stays open.
 fn slo_file(url: &str) -> String {
     format!(
         "version: burndown/v1
@@ -21,6 +22,10 @@ probes:
   - {{name: front, interval: 800ms, timeout: 700ms, http: {{url: '{url}'}}}}
 slos:
   - {{name: front, objective: 90, sli: {{probe: front}}}}
+  - name: scraped
+    objective: 10
+    gate: {{close_at: 0s, resume_at: 1s}}
+    sli: {{events: {{bad: 'slo_probe_failures_total{{slo_service=\"shop\"}}', total: 'slo_probe_attempts_total{{slo_service=\"shop\"}}', by: [instance]}}}}
 gate: {{close_at: 357s, resume_at: 359s}}
 rules: {{interval: 1s, delay: 2s, lookback: 5s}}
 alerting: {{page: {{disable: true}}, ticket: {{disable: true}}}}
@@ -60,14 +65,13 @@ fn rule_and_api_and_command_follow_people_and_agree() {
     serve.wait_for_line("probes", SOON, |line| line.contains("running probes").then_some(()));
     let api = || http::get(address, "/api/v1/gate", &[]).unwrap().json();
     let decision = |answer: &Value| (answer["decision"].clone(), answer["reason"].clone());
-    let asked = |command: &str, arguments: &[&str]| {
+    let asked_of = |slo: &str, command: &str, arguments: &[&str]| {
         let finished = burndown::run(
-            [command, "--socket", &socket, "--slo", "front", "--reason", "a test", "--by", "Ann"]
-                .iter()
-                .chain(arguments),
+            [command, "--socket", &socket, "--slo", slo, "--reason", "a test", "--by", "Ann"].iter().chain(arguments),
         );
         assert_eq!(finished.code, Some(0), "{finished:?}");
     };
+    let asked = |command: &str, arguments: &[&str]| asked_of("front", command, arguments);
     let from_prometheus = || -> Value {
         let finished = burndown::run(["gate", &file, "--prometheus", &url, "--output", "json"]);
         serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
@@ -107,11 +111,21 @@ fn rule_and_api_and_command_follow_people_and_agree() {
     asked("correct", &["--from", "10m"]);
     rule(1.0);
     let answer = agreed(("open", "open"));
-    let slo = &answer["slos"][0];
+    let slo = answer["slos"].as_array().unwrap().iter().find(|slo| slo["slo"] == "front").unwrap();
     let seconds = |key: &str| slo[key].as_f64().unwrap();
     assert!(seconds("remaining_seconds") < 357.0, "the gross stays: {answer}");
     assert!((seconds("net_remaining_seconds") - 360.0).abs() < 0.5, "{answer}");
-    let net = prometheus.value("min(slo:error_budget_net_remaining:seconds)").unwrap();
-    let gross = prometheus.value("min(slo:error_budget_remaining:seconds)").unwrap();
+    let net = prometheus.value("min(slo:error_budget_net_remaining:seconds{slo=\"front\"})").unwrap();
+    let gross = prometheus.value("min(slo:error_budget_remaining:seconds{slo=\"front\"})").unwrap();
     assert!((net - 360.0).abs() < 0.5 && gross < 357.0, "{net} {gross}");
+    // A group by the instance that is scraped: the rule knows it from the service that is an instance itself.
+    asked_of("scraped", "correct", &["--from", "10m"]);
+    let own = format!("{{slo=\"scraped\",instance=\"{address}\"}}");
+    let given_back = format!("slo:error_budget_net_remaining:seconds{own} - slo:error_budget_remaining:seconds{own}");
+    let in_rule = prometheus.wait_for(&format!("sum({given_back})"), SOON, |seconds| seconds > 0.5);
+    let answer = http::get(address, "/api/v1/gate?slo=scraped", &[]).unwrap().json();
+    let slo = &answer["slos"][0];
+    assert_eq!(slo["group"], json!({"instance": listen}), "{answer}");
+    let in_answer = slo["corrected_seconds"].as_f64().unwrap();
+    assert!((in_rule - in_answer).abs() < 0.5, "{in_rule} {in_answer}");
 }

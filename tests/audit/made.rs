@@ -346,6 +346,9 @@ fn the_owner_needs_no_password_and_what_was_decided_survives_a_kill() {
     process.signal(Signal::TERM);
     assert!(process.wait(PATIENCE).success());
     assert!(!socket.exists(), "a stop takes it away");
+    let gone = service.local("override", &["--list"]);
+    let said = format!("burndown: /api/v1/overrides of the socket {} cannot be reached: ", socket.display());
+    assert!(gone.code == Some(3) && gone.stderr.starts_with(&said), "{gone:?}");
 }
 
 #[test]

@@ -50,37 +50,42 @@ fn an_override_opens_until_it_ends_whoever_is_scraped_then() {
     assert_holds(directory.path(), &Proof { rules: &["shop.fast", "shop.slow"], step: "5m", series: &series, checks });
 }
 
+/// Groups by `instance`, which every scraped series has: what the service says of a group is not of the instance that
+/// says it.
 #[test]
 fn a_correction_of_a_group_is_of_that_group_and_an_override_of_all() {
     let directory = tempfile::tempdir().unwrap();
-    let file = slo_file("shop", &format!("{ALL_AT_ONCE}\ngate: {{resume_at: 10m}}"), ", by: [route]");
+    let file = slo_file("shop", &format!("{ALL_AT_ONCE}\ngate: {{resume_at: 10m}}"), ", by: [instance]");
     generate(directory.path(), "shop", &file);
-    let of =
-        |route: &str, (name, values): (String, String)| (name.replace('{', &format!("{{route=\"{route}\",")), values);
-    let counters = ["a", "b"].into_iter().flat_map(|route| counters().map(|series| of(route, series)));
+    let of = |instance: &str, (name, values): (String, String)| {
+        (name.replace("instance=\"i:1\"", &format!("instance=\"{instance}\"")), values)
+    };
+    let counters = ["a", "b"].into_iter().flat_map(|instance| counters().map(|series| of(instance, series)));
     let mut series: Vec<_> = counters.collect();
     // 30 minutes of the one are given back at four hours, so that 13.2 are left, and nothing of the other.
-    series.push(scraped("corrected", "route=\"a\"", "0x47 1800x200"));
+    // Two services say so, one of which was scraped as the other group.
+    series.push(scraped("corrected", "slo_group_instance=\"a\",instance=\"b\"", "0x47 1800x200"));
+    series.push(scraped("corrected", "slo_group_instance=\"a\",instance=\"i:8\"", "0x47 1800x200"));
     series.push(scraped("corrected", "job=\"x\"", "0x200"));
     series.push(scraped("until", "job=\"x\"", "0x59 19800x200"));
     let left = |kind: &str| format!("round(slo:error_budget{kind}_remaining:seconds / 60, 0.1)");
     let (gross, net) = (left(""), left("_net"));
     let groups = |a: f64, b: f64| {
         [
-            (r#"{slo_service="shop", slo="requests", route="a"}"#, a),
-            (r#"{slo_service="shop", slo="requests", route="b"}"#, b),
+            (r#"{slo_service="shop", slo="requests", instance="a"}"#, a),
+            (r#"{slo_service="shop", slo="requests", instance="b"}"#, b),
         ]
     };
-    let gates = "sum by (route) (slo:deploy_gate:open)";
-    let routes = |a: f64, b: f64| [(r#"{route="a"}"#, a), (r#"{route="b"}"#, b)];
+    let gates = "sum by (instance) (slo:deploy_gate:open)";
+    let gate_of = |a: f64, b: f64| [(r#"{instance="a"}"#, a), (r#"{instance="b"}"#, b)];
     let checks: &[Check<'_>] = &[
         (&net, "3h", &groups(-16.8, -16.8)),
-        (gates, "3h", &routes(0.0, 0.0)),
+        (gates, "3h", &gate_of(0.0, 0.0)),
         (&gross, "4h10m", &groups(-16.8, -16.8)),
         (&net, "4h10m", &groups(13.2, -16.8)),
-        (gates, "4h10m", &routes(1.0, 0.0)),
+        (gates, "4h10m", &gate_of(1.0, 0.0)),
         (gates, "5h10m", &[("{}", 1.0)]),
-        (gates, "5h30m", &routes(1.0, 0.0)),
+        (gates, "5h30m", &gate_of(1.0, 0.0)),
     ];
     assert_holds(directory.path(), &Proof { rules: &["shop.fast", "shop.slow"], step: "5m", series: &series, checks });
 }

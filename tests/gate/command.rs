@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use burndown::history::Storage;
@@ -207,4 +208,29 @@ fn it_waits_until_the_gate_opens_and_no_longer_than_it_may() {
     let opened = gate(&["--server", &format!("http://{}", service.address()), "--wait", "1m"]);
     assert_eq!((opened.code, looks.load(Ordering::SeqCst)), (Some(0), 3), "{opened:?}");
     assert_eq!(opened.stderr.lines().count(), 1, "it says once why it waits: {opened:?}");
+}
+
+#[test]
+fn a_prometheus_that_never_answers_is_not_waited_for_by_every_slo() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&asked);
+    let silent = Listener::start(
+        move |_| {
+            counting.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_secs(5));
+            Reply::text(200, "")
+        },
+        |_| {},
+    );
+    let slos: String =
+        (0..20).map(|at| format!("  - {{name: slo-{at}, objective: 99, sli: {{probe: front}}}}\n")).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let text = "version: burndown/v1\nservice: shop\nprobes:\n  - {name: front, interval: 30s, http: {url: http://127.0.0.1:1/}}\n";
+    let path = file(directory.path(), &format!("{text}slos:\n{slos}"));
+    let url = format!("http://{}", silent.address());
+    let held = gate(&[path.to_str().unwrap(), "--prometheus", &url, "--prometheus.timeout", "500ms"]);
+    assert_eq!(held.code, Some(3), "{held:?}");
+    assert_eq!(held.stdout.matches("did not answer within 500ms").count(), 21, "{held:?}");
+    // Those that were on their way when the first of them was given up.
+    assert!(asked.load(Ordering::SeqCst) < 10, "{asked:?}");
 }

@@ -125,6 +125,10 @@ fn the_worst_group_decides_and_is_named() {
     let opens = NOW - 32 * 300 + 2 * 300 + 7 * 86_400;
     assert_eq!((closed.reopens_at, closed.forecast), (Some(opens), Some(Forecast::AssumesLast7DaysTraffic)));
     assert!(closed.message.ends_with("if nothing more fails and the traffic of the last 7 days repeats"));
+    // Of two that are closed, the last one to open counts.
+    let earlier = |number: i64| failed(number - 100);
+    let both = answer("", "", Ok(vec![route("/", earlier), route("/pay", failed)])).unwrap();
+    assert_eq!((both.decision, both.reopens_at), (GateAnswer::Closed, Some(opens)));
 
     // The others are told of as well.
     let others: Vec<_> =
@@ -164,6 +168,14 @@ fn a_change_must_fit_every_group_that_is_known() {
     assert_eq!((waived.reason, waived.slos[0].group["route"].as_str()), (Reason::Budget, "/pay"));
     let dry = answer(", dry_run: true", "change=upgrade", Ok(vec![route("/", low)])).unwrap();
     assert_eq!((dry.decision, dry.reason), (GateAnswer::Open, Reason::DryRun));
+    // To the second, and not of a group that nobody knows.
+    for (downtime, decision) in [(198, GateAnswer::Open), (199, GateAnswer::Closed)] {
+        let query = format!("downtime={downtime}s&duration=1h");
+        assert_eq!(answer("", &query, Ok(vec![route("/", low)])).unwrap().decision, decision, "{downtime}");
+    }
+    let low_and_stale = |number: i64| low(number).filter(|_| number >= 3);
+    let unknown = answer(", on_unknown: allow", "change=upgrade", Ok(vec![route("/", low_and_stale)])).unwrap();
+    assert_eq!((unknown.decision, unknown.reason), (GateAnswer::Open, Reason::Stale));
     let never = answer("", "downtime=2h&duration=3h", Ok(vec![route("/", good)])).unwrap();
     assert_eq!(
         (never.reason, never.reopens_at, never.change.unwrap().services[0].may_begin_at),
@@ -206,6 +218,10 @@ fn an_open_gate_says_since_when() {
     // Where it is open for another reason, or closed, it is not said.
     let dry = answer(", dry_run: true", "", Ok(vec![route("/", failed)])).unwrap();
     assert_eq!((dry.decision, dry.open_since), (GateAnswer::Open, None));
+    assert_eq!(since(", dry_run: true", vec![days(2, good)]), None);
+    // A change may fit since another moment, which nobody knows.
+    let changed = answer("", "change=upgrade", Ok(vec![days(2, good)])).unwrap();
+    assert_eq!((changed.decision, changed.open_since), (GateAnswer::Open, None));
     assert_eq!(answer("", "", Ok(vec![route("/", failed)])).unwrap().open_since, None);
 }
 

@@ -22,6 +22,10 @@ const START: i64 = 1_699_920_000;
 /// 31 days later, at half past nine.
 pub(super) const END: i64 = START + 31 * DAY + 9 * HOUR + 30 * MINUTE;
 
+/// How much of what `/pay` spent was corrected, in seconds; not enough to open its gate, which somebody overrode an hour
+/// before the end.
+pub(super) const CORRECTED: f64 = 420.0;
+
 /// How long the quick service has been there.
 const QUICK: i64 = 4 * HOUR;
 
@@ -173,6 +177,7 @@ fn raw() -> String {
     push.scrape(&mut samples, |time| time > END - 2 * HOUR && time / (10 * MINUTE) % 3 == 0);
     let door = Probe { service: "quick", name: "door", every: 10, start: END - QUICK, has_steps: false };
     door.scrape(&mut samples, |time| time / MINUTE % 5 == 0);
+    scrape_audit(&mut samples);
     samples.lines.into_values().chain(["# EOF\n".to_owned()]).collect()
 }
 
@@ -197,6 +202,23 @@ fn scrape_requests(samples: &mut Samples) {
             }
             time += MINUTE;
         }
+    }
+}
+
+/// What the probe service tells of people.
+fn scrape_audit(samples: &mut Samples) {
+    let own = "job=\"burndown\",instance=\"p:1\"";
+    for time in (END - 26 * HOUR..=END).step_by(60) {
+        let pay = format!("{own},slo_service=\"shop\",slo=\"grouped\"");
+        samples.add(
+            &format!("slo_error_budget_corrected_seconds{{{pay},slo_group_route=\"/pay\"}}"),
+            time + 7,
+            CORRECTED,
+        );
+        let until = if time > END - HOUR { END + HOUR } else { 0 };
+        samples.add(&format!("slo_deploy_gate_override_until_timestamp_seconds{{{pay}}}"), time + 7, until);
+        let open = format!("{own},slo_service=\"quick\",slo=\"open\"");
+        samples.add(&format!("slo_error_budget_corrected_seconds{{{open}}}"), time + 7, 1);
     }
 }
 

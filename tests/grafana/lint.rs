@@ -77,7 +77,7 @@ fn a_colour_means_the_same_everywhere() {
             }
         });
     }
-    let words = ["closed", "failed", "firing", "open", "succeeded", "unknown, allowed", "unknown, held"];
+    let words = ["closed", "failed", "firing", "open", "overridden", "succeeded", "unknown, allowed", "unknown, held"];
     assert_eq!(meanings.keys().map(String::as_str).collect::<Vec<_>>(), words);
     for (word, colors) in &meanings {
         assert_eq!(colors.len(), 1, "{word}: {colors:?}");

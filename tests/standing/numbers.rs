@@ -63,6 +63,60 @@ async fn an_outage_pages_and_then_closes_the_gate_until_enough_came_back() {
 }
 
 #[tokio::test]
+async fn an_alert_fires_above_its_threshold_and_not_at_it() {
+    // Three tenths are three times as fast as it may be, over both windows.
+    let failing = |tenths: i64| state(history(600, move |second| second % 10 < tenths), 600);
+    let at = failing(3).await;
+    assert_eq!(
+        (at.alerts[0].long_burn_rate, at.alerts[0].short_burn_rate, at.is_firing()),
+        (Some(3.0), Some(3.0), false)
+    );
+    assert!(failing(4).await.is_firing());
+}
+
+#[tokio::test]
+async fn an_outage_goes_on_until_its_data_are_stale() {
+    let ongoing = async |after| full(history(100, |second| second >= 90), after).await.outages.outages[0].ongoing;
+    assert_eq!((ongoing(104).await, ongoing(106).await), (true, false));
+}
+
+/// Requests of two routes in slices of five minutes, of which one in a hundred may fail over a week.
+async fn of_requests(counts: &[Vec<Option<(u32, u32)>>], at: i64) -> Full {
+    let text = "version: burndown/v1\nservice: shop\nwindow: 7d\nslos:\n  - {name: front, objective: 99, sli: {events: {bad: b, total: t, by: [route]}}}\n";
+    let standings = Standings::new(&super::recorded::plan(text), Arc::new(Given(groups(counts))));
+    standings.one("shop", "front", at).await.expect("the SLO")
+}
+
+#[tokio::test]
+async fn requests_may_fail_as_the_objective_allows_without_an_outage() {
+    let mut counts = vec![Some((1, 100)); 24];
+    counts[10] = Some((2, 100));
+    let outages = of_requests(&[counts], 24 * 300).await.outages.outages;
+    let told: Vec<_> = outages.iter().map(|outage| (outage.start, outage.end, outage.bad)).collect();
+    assert_eq!(told, [(10 * 300, 11 * 300, 2.0)]);
+}
+
+#[tokio::test]
+async fn an_alert_is_of_the_group_whose_slower_window_burns_fastest() {
+    // One failed for ten minutes and is over it; the other fails a little all the time.
+    let mut over = vec![Some((0, 100)); 24];
+    over[12..14].fill(Some((100, 100)));
+    let alert = of_requests(&[over, vec![Some((5, 100)); 24]], 24 * 300).await.detail.slo.alerts[0].clone();
+    assert_eq!((alert.group, alert.long_burn_rate, alert.firing), (labels(1), Some(5.0), false));
+}
+
+#[tokio::test]
+async fn a_period_begins_with_what_its_window_still_held() {
+    let memory = history(600, |second| second < 100);
+    let planned = plan([slo("front")]);
+    let standings = Standings::new(&planned, Arc::new(memory));
+    // Nobody looked for a while, and half of what failed has left the window.
+    let past = standings.past(&standings.plans()[0], START + 3_650, START + 3_700).await;
+    let at_start = past.groups[0].period.at_start;
+    assert!((at_start - 310.0).abs() <= 2.0, "{at_start}");
+}
+
+#[tokio::test]
 async fn what_was_not_observed_is_unknown() {
     let never = state(history(0, |_| false), 60).await;
     assert_eq!((never.data, never.gate.state, never.sli), (Data::NoData, GateAnswer::Unknown, None));
@@ -252,6 +306,9 @@ async fn a_group_that_retired_no_longer_decides() {
     let group = async |at: i64| standings.one("shop", "front", at).await.expect("the SLO").detail.slo.group;
     assert_eq!(group(20 * 3_600).await, labels(0));
     assert_eq!(group(30 * 3_600).await, labels(1));
+    // Once all have, the one that was seen last is stale, and not as if it had never been.
+    let gone = standings.one("shop", "front", 80 * 3_600).await.expect("the SLO").detail;
+    assert_eq!((gone.slo.data, gone.groups.len()), (Data::Stale, 2));
 }
 
 #[test]

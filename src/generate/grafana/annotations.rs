@@ -1,5 +1,5 @@
-//! What is drawn over every graph: alerts and closed gates, which Prometheus knows, and deployments and overrides,
-//! which whoever makes them tells Grafana with tags.
+//! What is drawn over every graph: alerts, closed gates and overrides, which Prometheus knows, and deployments, which
+//! whoever makes them tells Grafana with tags.
 
 use serde::Serialize;
 
@@ -76,19 +76,19 @@ impl Annotations {
     /// Alerts, closed gates, deployments and overrides of what a page shows. Deployments of a page that shows one
     /// service are those with its name among their tags.
     pub(super) fn of(scope: &Scope) -> Self {
-        let told = |name, word: &str, icon_color| {
-            let mut tags = vec![TAG.to_owned(), word.to_owned()];
-            tags.extend(scope.is_one_service().then(|| "$service".to_owned()));
-            let target = Tags { kind: "tags", tags, match_any: false, limit: 100 };
-            let source = Source::Tags { target };
-            Annotation { name, datasource: DataSource::GRAFANA, enable: true, icon_color, source }
-        };
         let who = format!("{{{{{}}}}} {{{{{}}}}}", label::SERVICE, label::SLO);
         let alert = format!("{{{{{}}}}} {{{{{}}}}}", label::ALERTNAME, label::LONG_WINDOW);
         let tags = format!("{},{}", label::SEVERITY, label::SLO);
         let list = vec![
-            told("Deployments", "deployment", palette::DEPLOYMENT),
-            told("Overrides", "override", palette::LOW),
+            deployments(scope),
+            recorded(
+                "Overrides",
+                &query::gate_overridden(scope),
+                "closed gate overridden".to_owned(),
+                who.clone(),
+                label::SLO.to_owned(),
+                palette::LOW,
+            ),
             recorded("Alerts", &query::alerts(scope), alert, who.clone(), tags, palette::SPENT),
             recorded(
                 "Closed gates",
@@ -100,6 +100,19 @@ impl Annotations {
             ),
         ];
         Self { list }
+    }
+}
+
+fn deployments(scope: &Scope) -> Annotation {
+    let mut tags = vec![TAG.to_owned(), "deployment".to_owned()];
+    tags.extend(scope.is_one_service().then(|| "$service".to_owned()));
+    let target = Tags { kind: "tags", tags, match_any: false, limit: 100 };
+    Annotation {
+        name: "Deployments",
+        datasource: DataSource::GRAFANA,
+        enable: true,
+        icon_color: palette::DEPLOYMENT,
+        source: Source::Tags { target },
     }
 }
 

@@ -161,13 +161,43 @@ pub(super) fn good_over_window(scope: &Scope) -> Expr {
     number(1).join(Operator::Subtract, bad)
 }
 
-/// The gate of each group, the worst being the lowest: 0 closed, 1 unknown and held, 2 unknown and allowed, 3 open. The
-/// latch is not written while an SLO is unknown.
+/// The gate of each group, the worst being the lowest: 0 closed, 1 unknown and held, 2 unknown and allowed, 3 closed and
+/// overridden, 4 open. The latch is not written while an SLO is unknown.
 pub(super) fn gate_state(scope: &Scope) -> Expr {
-    let latch = scope.groups(Record::GateLatch);
-    let unknown = scope.groups(Record::GateOpen).join(Operator::Unless, latch.clone());
-    let known = number(3).join(Operator::Multiply, latch);
-    known.join(Operator::Or, unknown.join(Operator::Add, number(1)))
+    let latch = || scope.groups(Record::GateLatch);
+    // An override answers once for all groups, which is no group that is unknown.
+    let answered = override_in_force(scope).join_on(Operator::And, &of_slo(), latch());
+    let unknown = scope.groups(Record::GateOpen).join(Operator::Unless, latch());
+    let unknown = unknown.join_on(Operator::Unless, &of_slo(), answered).join(Operator::Add, number(1));
+    let known = number(4).join(Operator::Multiply, latch());
+    overridden(scope).join(Operator::Add, number(3)).join(Operator::Or, known).join(Operator::Or, unknown)
+}
+
+/// 0 for each closed group whose gate an override opens.
+fn overridden(scope: &Scope) -> Expr {
+    let closed = scope.groups(Record::GateLatch).join(Operator::Equal, number(0));
+    closed.join_on(Operator::And, &of_slo(), override_in_force(scope))
+}
+
+/// The override of each SLO that has one: until when.
+fn override_in_force(scope: &Scope) -> Expr {
+    worst("max", scope.slos(Record::GateOverrideUntil)).join(Operator::Greater, call("time", []))
+}
+
+/// 1 for as long as an override opens a gate that is closed.
+pub(super) fn gate_overridden(scope: &Scope) -> Expr {
+    worst("max", overridden(scope)).join(Operator::Add, number(1))
+}
+
+/// What is left net, of each group of which something was corrected; nothing where net and gross are the same.
+pub(super) fn net(scope: &Scope) -> Expr {
+    scope.groups(Record::NetRemainingSeconds).join(Operator::And, scope.groups(Record::CorrectedSeconds))
+}
+
+/// What is left net of the worst group, if something of any group was corrected.
+pub(super) fn least_net(scope: &Scope) -> Expr {
+    let least = all("min", scope.groups(Record::NetRemainingSeconds));
+    least.join_on(Operator::And, &[], scope.groups(Record::CorrectedSeconds))
 }
 
 /// 1 for as long as a gate is closed.

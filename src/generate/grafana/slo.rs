@@ -129,12 +129,14 @@ fn left(shared: &Shared) -> Panel {
     Panel::stat(
         "Budget left",
         "What is left of the error budget over the rolling window, of the worst group. At zero or below, stop what \
-         can wait and repair what spent it; bad minutes come back as they leave the window.",
+         can wait and repair what spent it; bad minutes come back as they leave the window. Where something was \
+         corrected, the gate decides by the net beside it.",
         Unit::Seconds,
     )
     .decimals(shared.decimals.minutes)
     .thresholds(Thresholds::budget())
     .query(Target::instant(&query::all("min", shared.scope.groups(Record::RemainingSeconds)), "left"))
+    .query(Target::instant(&query::least_net(&shared.scope), "net"))
 }
 
 fn share_left(shared: &Shared) -> Panel {
@@ -178,7 +180,8 @@ fn gate(shared: &Shared) -> Panel {
     Panel::stat(
         "May we deploy?",
         "The gate of the worst group. Closed: wait until the budget is above the line at which it opens again. \
-         Unknown: find out why data are missing; `on_unknown` of the SLO file says what pipelines do meanwhile.",
+         Overridden: it would be closed, and somebody has it open. Unknown: find out why data are missing; `on_unknown` \
+         of the SLO file says what pipelines do meanwhile.",
         Unit::Number,
     )
     .mappings(Mapping::gate())
@@ -234,17 +237,20 @@ fn burndown(shared: &Shared) -> Panel {
 
 fn rolling(shared: &Shared) -> Panel {
     let left = query::with_least_left(query::LINES, shared.scope.groups(Record::RemainingSeconds), &shared.scope);
+    let net = query::with_least_left(query::LINES, query::net(&shared.scope), &shared.scope);
     let panel = Panel::graph(
         "Budget left over the rolling window",
-        "What the gate looks at: what was left at each moment, of up to ten groups with the least. It also rises, when \
-         bad minutes leave the window. Below the line at which the gate closes, deployments wait until it is above the \
-         one at which it opens again.",
+        "What the gate looks at: what was left at each moment, of up to ten groups with the least; of a group of which \
+         something was corrected, its net line. It also rises, when bad minutes leave the window. Below the line at \
+         which the gate closes, deployments wait until it is above the one at which it opens again.",
         Unit::Seconds,
     )
     .decimals(shared.decimals.minutes)
     .interval(shared.counted.every.to_string())
     .query(Target::over_time(&left, &format!("left{}", shared.group)))
-    .series_like("/^left/", vec![Property::LineWidth(2)]);
+    .query(Target::over_time(&net, &format!("net{}", shared.group)))
+    .series_like("/^left/", vec![Property::LineWidth(2)])
+    .series_like("/^net/", vec![Property::LineWidth(3)]);
     with_lines(panel, &shared.scope)
 }
 

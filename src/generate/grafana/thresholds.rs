@@ -81,7 +81,8 @@ impl Mapping {
             ("0", "closed", palette::SPENT),
             ("1", "unknown, held", palette::UNKNOWN),
             ("2", "unknown, allowed", palette::UNKNOWN),
-            ("3", "open", palette::GOOD),
+            ("3", "overridden", palette::LOW),
+            ("4", "open", palette::GOOD),
         ])
     }
 

@@ -6,7 +6,8 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -27,6 +28,13 @@ const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("audit.s
 
 /// How long a connection waits for another one.
 const BUSY: Duration = Duration::from_secs(2);
+
+/// How long a directory is waited for: whoever had it may be about to end, or a command that it was starting as it was
+/// killed.
+const TAKING: Duration = Duration::from_millis(500);
+
+/// Time between two attempts to take it.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Why the files of a history cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +129,14 @@ impl Directory {
         let name = path.join(LOCK);
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
         let mut lock = open.map_err(failed(&name))?;
-        match lock.try_lock() {
+        let deadline = Instant::now() + TAKING;
+        let taken = loop {
+            match lock.try_lock() {
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(AGAIN),
+                taken => break taken,
+            }
+        };
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut owner = String::new();
@@ -237,4 +252,23 @@ pub(super) fn verify(directory: &Path) -> Result<(), FileError> {
     let connection = open_to_read(directory)?;
     let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(FileError::Damaged(said)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_waited_for_whose_owner_is_about_to_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let before = Directory::take(directory.path()).expect("it is free");
+        assert!(matches!(Directory::take(directory.path()), Err(FileError::InUse { .. })));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                sleep(TAKING / 5);
+                drop(before);
+            });
+            Directory::take(directory.path()).expect("it is free in time");
+        });
+    }
 }

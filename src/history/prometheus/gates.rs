@@ -53,7 +53,7 @@ impl Prometheus {
     /// evaluation, which is not older than a slice at `until`.
     pub(super) async fn read_open(&self, key: &SloKey, until: i64) -> Result<Option<Vec<OpenGroup>>, HistoryError> {
         let source = self.slos.get(key).ok_or_else(|| HistoryError::NotKept(key.clone()))?;
-        let server = self.server().await.map_err(unavailable)?;
+        let server = self.server().await?;
         check_clock(server, until)?;
         // Of a window that is not kept whole, the replay says that it is not known.
         if server.keeps.is_some_and(|keeps| keeps - keeps / 10 < seconds(source.rules.window)) {

@@ -26,6 +26,9 @@ const MOST: Duration = Duration::from_secs(5);
 /// Between two looks passes this many times as long as a look took, so that a slow history is not asked all the time.
 const PAUSE: u32 = 9;
 
+/// But no more than this: a look at a history that does not answer takes minutes, and says nothing once it does.
+const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(30);
+
 /// Nobody asked for this long: nobody is looking any more.
 const UNWATCHED: StdDuration = StdDuration::from_secs(15 * 60);
 
@@ -63,8 +66,10 @@ struct Taken {
     look: Arc<Look>,
     /// When it was begun.
     begun: Instant,
-    /// When the next one is due.
-    interval: StdDuration,
+    /// How long it took.
+    took: StdDuration,
+    /// How long after it the next one begins.
+    pause: StdDuration,
     /// When an override that it shows ends, in seconds of Unix time.
     ends: Option<i64>,
 }
@@ -73,7 +78,8 @@ impl Taken {
     /// Whether it is not older than it becomes while the next one is due and being taken, so that what it says is so.
     fn is_recent(&self) -> bool {
         let is_over = self.ends.is_some_and(|ends| ends <= jiff::Timestamp::now().as_second());
-        self.begun.elapsed() <= self.interval * 2 && !is_over
+        let next = self.pause.saturating_add(self.took.saturating_mul(2));
+        self.begun.elapsed() <= next.max(self.pause.saturating_mul(2)) && !is_over
     }
 }
 
@@ -187,11 +193,12 @@ impl Keeper {
         while self.is_watched() {
             let begun = Instant::now();
             let look = Look::take(&self.0.standings, jiff::Timestamp::now().as_second()).await;
-            let interval = self.pace().to_std().max(begun.elapsed() * PAUSE);
+            let took = begun.elapsed();
+            let pause = pause(self.pace(), took);
             let ends = look.slos.iter().filter_map(|full| Some(full.outlook.overridden.as_ref()?.until)).min();
-            self.keep(Some(Taken { look: Arc::new(look), begun, interval, ends }));
+            self.keep(Some(Taken { look: Arc::new(look), begun, took, pause, ends }));
             tokio::select! {
-                () = sleep(interval) => {}
+                () = sleep(pause) => {}
                 () = self.0.wanted.notified() => {}
             }
         }
@@ -206,5 +213,39 @@ impl Keeper {
         watch.running = false;
         self.keep(None);
         false
+    }
+}
+
+/// How long passes after a look that took so long, where numbers are added up once in `pace` at most.
+fn pause(pace: Duration, took: StdDuration) -> StdDuration {
+    pace.to_std().max(took.saturating_mul(PAUSE).min(LONGEST_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_that_did_not_answer_is_asked_again_soon() {
+        let seconds = StdDuration::from_secs;
+        let after = |took| pause(MOST, took);
+        assert_eq!([StdDuration::ZERO, seconds(1), seconds(120)].map(after), [seconds(5), seconds(9), seconds(30)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_is_recent_until_the_next_one_has_been_taken() {
+        let begun = Instant::now();
+        let look = Arc::new(Look { at: 0, slos: Vec::new() });
+        let taken = |took, pause| Taken { look: Arc::clone(&look), begun, took, pause, ends: None };
+        let (quick, slow) = (StdDuration::from_millis(10), StdDuration::from_secs(120));
+        let (quick, slow) = (taken(quick, pause(MOST, quick)), taken(slow, pause(MOST, slow)));
+        tokio::time::advance(StdDuration::from_secs(10)).await;
+        assert!(quick.is_recent() && slow.is_recent());
+        tokio::time::advance(StdDuration::from_millis(100)).await;
+        assert!(!quick.is_recent() && slow.is_recent());
+        tokio::time::advance(StdDuration::from_secs(259)).await;
+        assert!(slow.is_recent());
+        tokio::time::advance(StdDuration::from_secs(2)).await;
+        assert!(!slow.is_recent());
     }
 }

@@ -75,8 +75,9 @@ pub(super) struct Loaded {
     users: Users,
     /// Headers of every answer.
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Every file that was read.
+    /// Every file that was read, and what each looked like before.
     files: Vec<PathBuf>,
+    stamps: Vec<Stamp>,
 }
 
 impl Loaded {
@@ -106,7 +107,7 @@ struct Live {
 #[derive(Debug)]
 struct State {
     loaded: Arc<Loaded>,
-    /// What the files looked like when they were last read.
+    /// What its files looked like before they were last read: what changes meanwhile is read again.
     stamps: Vec<Stamp>,
     looked_at: Instant,
 }
@@ -122,7 +123,7 @@ impl WebConfig {
     /// [`WebConfigError`] says which file and key, and what would be right.
     pub fn read(path: &Path) -> Result<Self, WebConfigError> {
         let loaded = Arc::new(load(path)?);
-        let stamps = stamps(&loaded.files);
+        let stamps = loaded.stamps.clone();
         let state = Mutex::new(State { loaded, stamps, looked_at: Instant::now() });
         Ok(Self(Some(Arc::new(Live { path: path.to_owned(), state }))))
     }
@@ -153,12 +154,13 @@ impl WebConfig {
 impl Live {
     /// Reads everything again if a file has changed since.
     fn look(&self) {
-        let before = {
+        let (before, seen) = {
             let state = self.lock();
-            if stamps(&state.loaded.files) == state.stamps {
+            let seen = stamps(&state.loaded.files);
+            if seen == state.stamps {
                 return;
             }
-            Arc::clone(&state.loaded)
+            (Arc::clone(&state.loaded), seen)
         };
         let read = load(&self.path).and_then(|loaded| match loaded.tls.is_some() == before.tls.is_some() {
             true => Ok(loaded),
@@ -168,14 +170,15 @@ impl Live {
         match read {
             Ok(loaded) => {
                 tracing::info!(path = %self.path.display(), "read the changed web configuration");
+                state.stamps.clone_from(&loaded.stamps);
                 state.loaded = Arc::new(loaded);
             }
             Err(error) => {
                 tracing::error!(%error, "the changed web configuration cannot be used, so the last one stays");
+                // Said once for each change of the files.
+                state.stamps = seen;
             }
         }
-        // Said once for each change of the files, whatever became of it.
-        state.stamps = stamps(&state.loaded.files);
     }
 
     /// The state, also after a panic in another thread: every change of it is complete in itself.
@@ -184,20 +187,57 @@ impl Live {
     }
 }
 
+fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.mtime(), metadata.mtime_nsec(), metadata.size(), metadata.ino()))
+}
+
 fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
-    let stamp = |path: &PathBuf| {
-        let metadata = fs::metadata(path).ok()?;
-        Some((metadata.mtime(), metadata.mtime_nsec(), metadata.size(), metadata.ino()))
-    };
-    files.iter().map(stamp).collect()
+    files.iter().map(|path| stamp(path)).collect()
 }
 
 fn load(path: &Path) -> Result<Loaded, WebConfigError> {
+    let mut files = vec![path.to_owned()];
+    let mut seen = vec![stamp(path)];
     let settings = file::read(path)?;
-    let (tls, mut files) = match &settings.tls {
-        Some(tls) => (Some(Arc::new(tls.server_config(settings.http2)?)), tls.files()),
-        None => (None, Vec::new()),
+    let tls = match &settings.tls {
+        Some(tls) => {
+            files.extend(tls.files());
+            seen = seen.into_iter().chain(stamps(&tls.files())).collect();
+            Some(Arc::new(tls.server_config(settings.http2)?))
+        }
+        None => None,
     };
-    files.push(path.to_owned());
-    Ok(Loaded { tls, users: Users::new(settings.users)?, headers: settings.headers, files })
+    Ok(Loaded { tls, users: Users::new(settings.users)?, headers: settings.headers, files, stamps: seen })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn what_changes_while_it_is_read_has_changed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        fs::write(path("web.yaml"), "tls_server_config: {cert_file: cert.pem, key_file: key.pem}").expect("written");
+        fs::write(path("cert.pem"), made.cert.pem()).expect("written");
+        // Whoever reads the key waits for it, and the certificate is renewed meanwhile.
+        assert!(std::process::Command::new("mkfifo").arg(path("key.pem")).status().expect("it runs").success());
+        let loaded = std::thread::scope(|scope| {
+            let loading = scope.spawn(|| load(&path("web.yaml")).expect("it can be used"));
+            let mut key = OpenOptions::new().write(true).open(path("key.pem")).expect("it is waited for");
+            fs::write(path("cert.pem"), format!("{}\n", made.cert.pem())).expect("written");
+            key.write_all(made.signing_key.serialize_pem().as_bytes()).expect("written");
+            drop(key);
+            loading.join().expect("no panic")
+        });
+        assert_eq!(loaded.files, ["web.yaml", "cert.pem", "key.pem"].map(path));
+        let later = stamps(&loaded.files);
+        assert_eq!(loaded.stamps[0], later[0]);
+        assert_ne!(loaded.stamps[1], later[1]);
+    }
 }
