@@ -424,6 +424,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_number_says_nothing() {
+        let source = minutely();
+        let labels = Labels::from([("__name__".to_owned(), source.total.name())]);
+        let mut parts = Parts::default();
+        parts.add(&source, Series { labels, points: vec![(60_000, f64::NAN), (120_000, 5.0)] });
+        let totals: Vec<(i64, f64)> =
+            parts.slices(&source).iter().map(|slice| (slice.events.end, slice.events.total)).collect();
+        assert_eq!(totals, [(60, 0.0), (120, 5.0)]);
+    }
+
+    #[test]
     fn clocks_apart_are_told_only_to_those_who_ask_about_now() {
         let server = Server { ahead: -61, keeps: None };
         assert_eq!(check_clock(server, now()), Err(HistoryError::ClockAhead { seconds: -61 }));

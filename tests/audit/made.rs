@@ -330,6 +330,8 @@ fn the_owner_needs_no_password_and_what_was_decided_survives_a_kill() {
     assert!(made.code == Some(0) && made.stdout.contains("(local u"), "{made:?}");
     let short = service.local("override", &[&["--slo", "front", "--for", "1s"], &WHY[..]].concat());
     assert_eq!(short.code, Some(0), "{short:?}");
+    let shorter = service.local("override", &[&["--slo", "front", "--for", "999ms"], &WHY[..]].concat());
+    assert!(shorter.code == Some(2) && shorter.stderr.contains("at least 1s and at most 7d"), "{shorter:?}");
     process.signal(Signal::KILL);
     drop(process);
     assert!(socket.exists(), "a kill leaves it behind");
