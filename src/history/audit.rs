@@ -311,9 +311,12 @@ mod tests {
             entry(2, EntryKind::Override, 120, (120, 160), None),
             entry(3, EntryKind::Withdrawal, 150, (100, 200), Some(1)),
             entry(4, EntryKind::Correction, 50, (0, 1_000), None),
+            entry(5, EntryKind::Override, 260, (250, 300), None),
         ];
         let at = |at| in_force(&entries, at).map(|entry| entry.id);
         assert_eq!([99, 100, 149, 150, 159, 160].map(at), [None, Some(1), Some(1), Some(2), Some(2), None]);
+        // What nobody had said yet did not hold.
+        assert_eq!([259, 260, 299, 300].map(at), [None, Some(5), Some(5), None]);
     }
 
     #[test]

@@ -229,3 +229,61 @@ fn round(window: Duration, interval: Duration) -> Duration {
 fn round_up(window: Duration, interval: Duration) -> Duration {
     window.ceil_to(step(window, interval))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slo::{Plan, SloPlan};
+
+    /// The plan of an SLO of requests, or of a probe that runs every five minutes, with these lines in its file.
+    fn plan(lines: &str, sli: &str) -> SloPlan {
+        let probe = "probes:\n  - {name: front, interval: 5m, http: {url: http://localhost/}}";
+        let text = format!(
+            "version: burndown/v1\nservice: shop\n{lines}\n{probe}\nslos:\n  - {{name: front, objective: 99, sli: {{{sli}}}}}\n"
+        );
+        let loaded = crate::spec::load_text("shop.yaml", &text);
+        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+        Plan::of(&loaded.fleet).0.slos().next().cloned().expect("an SLO")
+    }
+
+    /// Its pairs as people write them.
+    fn windows(plan: &SloPlan) -> Vec<String> {
+        plan.pairs.iter().map(|pair| format!("{}/{}", pair.long, pair.short)).collect()
+    }
+
+    const REQUESTS: &str = "events: {bad: b, total: t}";
+
+    #[test]
+    fn from_a_week_on_the_windows_are_those_that_everybody_knows() {
+        for window in ["7d", "30d", "90d"] {
+            let plan = plan(&format!("window: {window}"), REQUESTS);
+            assert_eq!(windows(&plan), ["1h/5m", "6h/30m", "1d/2h", "3d/6h"], "{window}");
+        }
+        assert_eq!(windows(&plan("window: 6d", REQUESTS)), ["12m/1m30s", "1h12m/6m", "4h48m/24m", "14h25m/1h12m"]);
+    }
+
+    #[test]
+    fn a_short_window_holds_three_runs_or_the_pair_is_left_out() {
+        let pair = |long: &str| {
+            let pair = format!("alerting: {{windows: [{{severity: page, long: {long}, short: 5m, factor: 6}}]}}");
+            plan(&pair, "probe: front")
+        };
+        assert_eq!(windows(&pair("15m30s")), ["15m30s/15m"]);
+        // As long as the long one, it would say the same.
+        let equal = pair("15m");
+        assert_eq!(windows(&equal), [""; 0]);
+        let dropped: Vec<_> = equal.dropped.iter().map(|pair| (pair.long, pair.short)).collect();
+        assert_eq!(dropped, [(Duration::from_mins(15), Duration::from_mins(15))]);
+    }
+
+    #[test]
+    fn what_no_outage_could_exceed_is_lowered() {
+        let factor = |factor: &str| {
+            let pair = format!("alerting: {{windows: [{{severity: page, long: 1h, short: 5m, factor: {factor}}}]}}");
+            let pair = plan(&pair, REQUESTS).pairs.remove(0);
+            (pair.factor.to_string(), pair.threshold.to_string(), pair.changes.len())
+        };
+        assert_eq!(factor("90"), ("90".to_owned(), "0.9".to_owned(), 0));
+        assert_eq!(factor("90.1"), ("90".to_owned(), "0.9".to_owned(), 1));
+    }
+}

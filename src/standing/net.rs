@@ -113,3 +113,26 @@ fn maintenance(plan: &SloPlan, now: i64) -> impl Iterator<Item = Correction> {
     let spans = plan.slo.maintenance.iter().flat_map(move |every_week| every_week.hours.spans(after, now));
     spans.map(|(from, until)| Correction { from, until, said: i64::MIN, withdrawn: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Duration = Duration::from_mins(5);
+
+    #[test]
+    fn what_was_recorded_counts_in_its_own_slice() {
+        let points = [(300, 10.0), (600, 20.0)];
+        let at = |at| recorded(&points, STEP, at);
+        assert_eq!([299, 300, 599, 600, 899, 900].map(at), [0.0, 10.0, 10.0, 20.0, 20.0, 0.0]);
+    }
+
+    #[test]
+    fn seconds_without_their_times_cannot_be_seen_to_leave_the_window() {
+        let slice = |end| Slice { end, bad: 1.0, total: 1.0 };
+        let is_of_times = |points: &[(i64, f64)]| Net::Recorded(points).is_of_times(&[slice(300), slice(600)], STEP);
+        assert!(Net::nothing().is_of_times(&[slice(300)], STEP));
+        assert!(is_of_times(&[]) && is_of_times(&[(300, 10.0)]) && is_of_times(&[(600, 0.0)]));
+        assert!(!is_of_times(&[(600, 10.0)]));
+    }
+}

@@ -58,6 +58,14 @@ async fn the_last_runs_are_shown_with_reason_and_detail() {
     let page = program.get("/probes/shop/walk", "");
     assert!(body(&page).contains("one: <span class=\"state\">failed</span> exit_code"), "{page}");
     assert!(body(&program.get("/probes/shop/never", "")).contains("It has not run yet."));
+    // Everybody finds the way there and back.
+    for (path, link) in [
+        ("/", "<a href=\"/probes\">"),
+        ("/probes", "href=\"/\">Board</a>"),
+        ("/probes/shop/walk", "href=\"/\">Board</a>"),
+    ] {
+        assert!(body(&program.get(path, "")).contains(link), "no {link} on {path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,28 @@ async fn an_alert_fires_above_its_threshold_and_not_at_it() {
 }
 
 #[tokio::test]
+async fn a_period_has_the_turns_and_the_gaps_that_are_its_own() {
+    // The gate closes at the 440th second; nobody looks for three slices, and later for two.
+    let memory = history(600, |second| (60..440).contains(&second));
+    for second in (606..700).chain(704..800) {
+        memory.record(&key("front"), START + second, Event::Good);
+    }
+    let planned = plan([slo("front")]);
+    let standings = Standings::new(&planned, Arc::new(memory));
+    let past = async |since: i64| {
+        let past = standings.past(&standings.plans()[0], START + since, START + 800).await.groups.swap_remove(0);
+        let turns: Vec<_> = past.turns.iter().map(|turn| (turn.at - START, turn.to)).collect();
+        let unseen: Vec<_> = past.unseen.iter().map(|(from, until)| (from - START, until - START)).collect();
+        (turns, unseen)
+    };
+    let (turns, unseen) = past(0).await;
+    assert_eq!((turns.len(), turns[0].1, unseen), (1, GateAnswer::Closed, vec![(600, 606)]));
+    let closed = turns[0].0;
+    assert_eq!(past(closed - 1).await.0, turns);
+    assert_eq!(past(closed).await.0, [], "it had turned before");
+}
+
+#[tokio::test]
 async fn an_outage_goes_on_until_its_data_are_stale() {
     let ongoing = async |after| full(history(100, |second| second >= 90), after).await.outages.outages[0].ongoing;
     assert_eq!((ongoing(104).await, ongoing(106).await), (true, false));
