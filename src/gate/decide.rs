@@ -145,16 +145,16 @@ fn other(group: &GroupOutlook) -> GroupAnswer {
 
 /// Since when all groups let through by their budget, or by the override that opens them; none for any other reason.
 fn open_since(outlook: &Outlook, reason: Reason) -> Option<i64> {
-    let since = match (reason, &outlook.overridden) {
-        (Reason::Override, Some(overridden)) => {
+    let since = match reason {
+        Reason::Override => {
             // What was overridden before it closed never stopped anything.
-            let stopped = |group: &GroupOutlook| {
+            let stopped = |group: &GroupOutlook, since: i64| {
                 let closed_since = group.gate.closed_since;
-                group.gate.state != GateAnswer::Open && closed_since.is_none_or(|closed| closed <= overridden.since)
+                group.gate.state != GateAnswer::Open && closed_since.is_none_or(|closed| closed <= since)
             };
-            outlook.groups().any(stopped).then_some(overridden.since)
+            outlook.overridden_since.filter(|since| outlook.groups().any(|group| stopped(group, *since)))
         }
-        (Reason::Open, _) => outlook.groups().filter_map(|group| group.gate.open_since).max(),
+        Reason::Open => outlook.groups().filter_map(|group| group.gate.open_since).max(),
         _ => None,
     };
     since.filter(|_| !outlook.worst.gate.dry_run)

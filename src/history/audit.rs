@@ -235,6 +235,21 @@ pub fn in_force(entries: &[Entry], at: i64) -> Option<&Entry> {
     entries.iter().filter(holds).max_by_key(|entry| (entry.until, entry.id))
 }
 
+/// Since when an SLO is overridden without a break, if it is at `at` (seconds of Unix time): who prolongs an override does
+/// not begin a new one.
+///
+/// `entries` are those of that SLO alone.
+#[must_use]
+pub fn overridden_since(entries: &[Entry], at: i64) -> Option<i64> {
+    let begins = |entry: &Entry| entry.at.max(entry.from);
+    let mut since = begins(in_force(entries, at)?);
+    // Whatever was in force a second before began before that.
+    while let Some(before) = in_force(entries, since.saturating_sub(1)) {
+        since = begins(before);
+    }
+    Some(since)
+}
+
 /// Why an entry was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
@@ -302,6 +317,21 @@ mod tests {
         assert_eq!([99, 100, 149, 150, 159, 160].map(at), [None, Some(1), Some(1), Some(2), Some(2), None]);
         // What nobody had said yet did not hold.
         assert_eq!([259, 260, 299, 300].map(at), [None, Some(5), Some(5), None]);
+    }
+
+    #[test]
+    fn an_override_that_is_prolonged_is_one() {
+        let entries = [
+            entry(1, EntryKind::Override, 100, (100, 200), None),
+            entry(2, EntryKind::Override, 150, (150, 300), None),
+            entry(3, EntryKind::Override, 300, (300, 400), None),
+            entry(4, EntryKind::Override, 500, (500, 900), None),
+            entry(5, EntryKind::Withdrawal, 600, (500, 900), Some(4)),
+            entry(6, EntryKind::Override, 601, (601, 700), None),
+        ];
+        let since = |at| overridden_since(&entries, at);
+        assert_eq!([99, 100, 180, 250, 399].map(since), [None, Some(100), Some(100), Some(100), Some(100)]);
+        assert_eq!([400, 500, 599, 600, 650].map(since), [None, Some(500), Some(500), None, Some(601)]);
     }
 
     #[test]

@@ -196,15 +196,21 @@ impl Prometheus {
         Ok(vec![entry])
     }
 
-    /// Since when the probe service was seen to say that an override holds until then: the first scrape of it.
+    /// Since when the probe service was seen to say without a break that an override holds; if that is as long as any
+    /// override may be, since when it holds until then.
     async fn said_since(&self, key: &SloKey, until: i64, at: i64) -> Result<Option<i64>, HistoryError> {
-        let (name, length) = (Metric::GateOverrideUntil.name(), LONGEST.as_millis() / 1_000);
+        let (name, length) = (Metric::GateOverrideUntil.name(), seconds(LONGEST));
         let selector = format!("{name}{{{}}}[{length}s]", identity(key));
         let stored = self.client.stored(&selector, at.saturating_mul(1_000)).await.map_err(unavailable)?;
-        #[allow(clippy::cast_possible_truncation)] // Unix seconds
-        let says_so = |(_, value): &&(i64, f64)| *value as i64 == until;
-        let first = |series: &Series| series.points.iter().find(says_so).map(|(time, _)| time.div_euclid(1_000));
-        Ok(stored.iter().filter_map(first).min())
+        let known_from = at.saturating_sub(length).saturating_add(ALERT_STEP);
+        let since = |series: &Series| {
+            #[allow(clippy::cast_possible_truncation)] // Unix seconds
+            let points = || series.points.iter().map(|(time, value)| (time.div_euclid(1_000), *value as i64));
+            let holding = points().rev().take_while(|(time, said)| said > time).last();
+            let holding = holding.map(|(time, _)| time).filter(|time| *time > known_from);
+            holding.or_else(|| points().find(|(_, said)| *said == until).map(|(time, _)| time))
+        };
+        Ok(stored.iter().filter_map(since).min())
     }
 
     /// What the server says of itself, now or a moment ago.

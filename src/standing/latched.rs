@@ -32,6 +32,8 @@ pub(super) fn outlook(
         is_exact: plan.slo.sli.probe_interval().is_some(),
         data_note: None,
         overridden,
+        // It opens nothing that is open.
+        overridden_since: None,
         worst: groups.next()?,
         others: groups.collect(),
     })

@@ -21,6 +21,8 @@ pub struct Outlook {
     pub data_note: Option<String>,
     /// The override that is in force, if there is one.
     pub overridden: Option<OverrideState>,
+    /// Since when it is overridden without a break, in seconds of Unix time, by this override or those before it.
+    pub overridden_since: Option<i64>,
     /// The group that decides.
     pub worst: GroupOutlook,
     /// The other groups; what needs attention comes first.

@@ -151,6 +151,7 @@ impl<'a> Looked<'a> {
             is_exact: self.plan.slo.sli.probe_interval().is_some(),
             data_note: self.note(&groups.worst),
             overridden: self.overridden(),
+            overridden_since: audit::overridden_since(self.entries, self.now),
             worst: outlook(&groups.worst),
             others: groups.others.iter().map(outlook).collect(),
         }

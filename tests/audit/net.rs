@@ -127,6 +127,10 @@ async fn an_override_opens_from_then_on_what_was_closed() {
     let answer = world.gate(world.now).await;
     assert_eq!((answer.reason, answer.open_since), (gate::model::Reason::Override, Some(made)));
     assert_eq!(answer.slos[0].open_since, Some(made));
+    // Who prolongs it opens nothing anew.
+    let longer = world.enter(EntryKind::Override, (world.now, world.now + 180 * MINUTE), None);
+    let answer = world.gate(world.now).await;
+    assert_eq!((answer.slos[0].overridden.as_ref().unwrap().id, answer.open_since), (longer, Some(made)));
     // Whoever asks about a change asks whether it fits, not since when.
     let ten = Question::read(Some("downtime=10m&duration=10m")).unwrap();
     let gates = Gates::new(&world.plan, Arc::clone(&world.storage) as _);
