@@ -1,7 +1,7 @@
 //! The sentences of a report, plain text without any markup.
 
 use super::model::{AlertReport, AlertSource, ForecastReport, GateTurn, SloReport, Spike};
-use crate::history::{Entry, EntryKind};
+use crate::history::{Entry, EntryKind, audit};
 use crate::standing::Local;
 use crate::standing::model::GateAnswer;
 use crate::standing::words::{amount, minutes, percent};
@@ -57,16 +57,23 @@ pub(super) fn sli(value: Option<f64>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| format!("{} %", percent(value, 3)))
 }
 
-/// That a gate stops deployments, and until when.
+/// That a gate stops deployments, and until when; or would, where it is a dry run or somebody has it let them through.
 pub(super) fn closed(slo: &SloReport, local: &Local, until: i64) -> String {
-    let stop = if slo.gate.dry_run { "would stop, were it no dry run" } else { "stop" };
+    let waived = if slo.gate.dry_run {
+        Some(", were it no dry run".to_owned())
+    } else {
+        let overridden = audit::in_force(&slo.decisions, until);
+        overridden.map(|entry| format!(", were it not overridden until {}", local.moment(entry.until, until)))
+    };
+    let would = if waived.is_some() { "would " } else { "" };
+    let waived = waived.unwrap_or_default();
     let since = slo.gate.closed_since.map(|since| format!(" since {}", local.moment(since, until))).unwrap_or_default();
     let then = match slo.forecast.gate_opens_at {
-        Some(at) => format!("they go on from {}{}", local.moment(at, until), if_nothing_fails(&slo.forecast)),
-        None => "nobody can say when they go on".to_owned(),
+        Some(at) => format!("they {would}go on from {}{}", local.moment(at, until), if_nothing_fails(&slo.forecast)),
+        None => format!("nobody can say when they {would}go on"),
     };
     let (name, group, left) = (name(slo), group(&slo.group), left(slo));
-    format!("Deployments {stop} for {name}{group}{since}: {left} minutes are left; {then}.")
+    format!("Deployments {would}stop for {name}{group}{since}{waived}: {left} minutes are left; {then}.")
 }
 
 /// What a forecast rests on.

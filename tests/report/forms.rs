@@ -86,6 +86,21 @@ fn an_override_is_told_for_as_long_as_it_held() {
     }
 }
 
+#[test]
+fn a_gate_that_is_overridden_at_the_end_stops_nobody() {
+    let (directory, _) = fixture::kept_and(|storage, at| {
+        if at == time("2026-10-26T08:00:00Z") {
+            let hours = ("2026-10-26T08:00:00Z", "2026-10-26T11:00:00Z");
+            enter(storage, EntryKind::Override, "app-availability", hours, "the repair");
+        }
+    });
+    let written = report(directory.path(), &["--until", UNTIL]).stdout;
+    let said = "Deployments would stop for tracker/app-availability since Sun 25 Oct 01:05 GMT, were it not overridden until \
+                Mon 26 Oct 11:00 GMT: \u{2212}2.80 of 43.2 minutes are left; they would go on from Thu 19 Nov 10:20 GMT if \
+                nothing more fails.";
+    assert!(written.contains(said), "{said} is not in\n{written}");
+}
+
 /// Holds a JSON report against the schema that the command publishes.
 #[track_caller]
 fn assert_described(text: &str) {

@@ -57,6 +57,9 @@ pub enum FileError {
         /// The newest version of the schema that is known here.
         known: usize,
     },
+    /// It cannot hold any.
+    #[error("{0} is no directory: the history needs one of its own, which is made if it is not there")]
+    NoDirectory(PathBuf),
     /// There is no history.
     #[error("there is no history in {0}")]
     Missing(PathBuf),
@@ -80,7 +83,7 @@ impl FileError {
     /// Whether neither waiting nor setting aside helps, so that a command had better not begin.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::InUse { .. } | Self::TooNew { .. })
+        matches!(self, Self::InUse { .. } | Self::TooNew { .. } | Self::NoDirectory(_))
     }
 }
 
@@ -119,13 +122,18 @@ impl Directory {
     /// Takes a directory, which is made if it is not there, for nobody else to read.
     ///
     /// # Errors
-    /// [`FileError::InUse`] when another process has it, [`FileError::Io`] when it cannot be made or written to.
+    /// [`FileError::InUse`] when another process has it, [`FileError::NoDirectory`] when a file is there, and
+    /// [`FileError::Io`] when it cannot be made or written to.
     pub(super) fn take(path: &Path) -> Result<Self, FileError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |error| FileError::Io { path, error }
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => FileError::NoDirectory(path.to_owned()),
+            _ => failed(path)(error),
+        })?;
         let name = path.join(LOCK);
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
         let mut lock = open.map_err(failed(&name))?;

@@ -411,6 +411,18 @@ fn a_history_belongs_to_one_process() {
 }
 
 #[test]
+fn where_a_file_is_no_history_begins() {
+    let (directory, clock) = directory();
+    let file = directory.path().join("history");
+    fs::write(&file, "mine").expect("written");
+    for path in [file.clone(), file.join("below")] {
+        let refused = Hand::try_open(&path, &clock, &fleet()).map(|_| ()).expect_err("no directory");
+        assert!(matches!(&refused, FileError::NoDirectory(at) if *at == path) && refused.is_final(), "{refused}");
+    }
+    assert_eq!(fs::read_to_string(&file).expect("still there"), "mine");
+}
+
+#[test]
 fn files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (directory, clock) = directory();
