@@ -32,8 +32,8 @@ const CALLED: [&str; 3] = ["check", "in", "out"];
 /// Speaks the protocol of a Concourse resource type: a request on standard input, an answer on standard output.
 ///
 /// Called as /opt/resource/check, in or out, the program does the same. A `check` gives a version for every opening of the
-/// gate, by its budget or by an override; `in` asks it, writes the answer to the directory and fails unless it is open; `out` asks whether a change fits and
-/// fails unless it does.
+/// gate, by its budget or by an override; `in` asks it, writes the answer to the directory and fails unless it is open;
+/// `out` asks whether a change fits and fails unless it does.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]

@@ -59,14 +59,12 @@ pub(super) fn sli(value: Option<f64>) -> String {
 
 /// That a gate stops deployments, and until when; or would, where it is a dry run or somebody has it let them through.
 pub(super) fn closed(slo: &SloReport, local: &Local, until: i64) -> String {
-    let waived = if slo.gate.dry_run {
-        Some(", were it no dry run".to_owned())
-    } else {
-        let overridden = audit::in_force(&slo.decisions, until);
-        overridden.map(|entry| format!(", were it not overridden until {}", local.moment(entry.until, until)))
+    let waived = match audit::in_force(&slo.decisions, until) {
+        _ if slo.gate.dry_run => ", were it no dry run".to_owned(),
+        Some(entry) => format!(", were it not overridden until {}", local.moment(entry.until, until)),
+        None => String::new(),
     };
-    let would = if waived.is_some() { "would " } else { "" };
-    let waived = waived.unwrap_or_default();
+    let would = if waived.is_empty() { "" } else { "would " };
     let since = slo.gate.closed_since.map(|since| format!(" since {}", local.moment(since, until))).unwrap_or_default();
     let then = match slo.forecast.gate_opens_at {
         Some(at) => format!("they {would}go on from {}{}", local.moment(at, until), if_nothing_fails(&slo.forecast)),

@@ -32,9 +32,9 @@ fn block(plan: &SloPlan, meaning: &Meaning) -> String {
         minutes(plan.budget_seconds),
         held.unwrap_or_default(),
     );
-    let windows = meaning.pairs.iter().map(windows).map(|text| text.len()).max().unwrap_or_default();
+    let width = meaning.pairs.iter().map(|pair| windows(pair).len()).fold(LEAST_WINDOWS, usize::max);
     for reaction in &meaning.pairs {
-        text.push_str(&pair(meaning.unit, reaction, windows));
+        text.push_str(&pair(meaning.unit, reaction, width));
     }
     if meaning.pairs.is_empty() {
         text.push_str("  no burn rate alerts anybody\n");
@@ -52,7 +52,6 @@ fn windows(reaction: &Reaction) -> String {
 /// outage.
 fn pair(unit: Unit, reaction: &Reaction, width: usize) -> String {
     let pair = &reaction.pair;
-    let width = width.max(LEAST_WINDOWS);
     let mut text = format!(
         "  {:<6}  {:<width$}  ×{:<5} above {:<8}",
         word(pair.severity),

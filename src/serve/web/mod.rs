@@ -202,8 +202,9 @@ fn load(path: &Path) -> Result<Loaded, WebConfigError> {
     let settings = file::read(path)?;
     let tls = match &settings.tls {
         Some(tls) => {
-            files.extend(tls.files());
-            seen = seen.into_iter().chain(stamps(&tls.files())).collect();
+            let read = tls.files();
+            seen.extend(stamps(&read));
+            files.extend(read);
             Some(Arc::new(tls.server_config(settings.http2)?))
         }
         None => None,
